@@ -1,47 +1,29 @@
-/** Every error that Kurobe can raise: one row a code. `docs/reference/errors.md` is made from this table. */
-
-export interface ErrorEntry {
-  /** Whose move it is: the caller's, the outside world's, or ours (a bug). */
-  readonly domain: "user" | "external" | "internal";
-  readonly retry: "never" | "backoff";
-  readonly http: number;
-  readonly sqlstate: string;
-  /** 1 the user's mistake, 2 the outside world, 3 our bug. */
-  readonly exitCode: 1 | 2 | 3;
-  /** What to do, when the place that raises the error has nothing better to say. */
-  readonly hint: string;
-}
-
-const user = (http: number, sqlstate: string, hint: string): ErrorEntry => ({
-  domain: "user",
-  retry: "never",
-  http,
-  sqlstate,
-  exitCode: 1,
-  hint,
-});
-
-const external = (http: number, sqlstate: string, hint: string): ErrorEntry => ({
-  domain: "external",
-  retry: "backoff",
-  http,
-  sqlstate,
-  exitCode: 2,
-  hint,
-});
-
-const internal = (hint: string): ErrorEntry => ({
-  domain: "internal",
-  retry: "never",
-  http: 500,
-  sqlstate: "XX000",
-  exitCode: 3,
-  hint,
-});
+/** Every error that Kurobe can raise: one row a code, one file a room. */
+import { CLI_ERRORS } from "./error-catalog/cli.ts";
+import { CORE_ERRORS } from "./error-catalog/core.ts";
+import { DUCKDB_ERRORS } from "./error-catalog/duckdb.ts";
+import { ENGINE_ERRORS } from "./error-catalog/engine.ts";
+import { type ErrorEntry } from "./error-catalog/entry.ts";
+import { INGEST_ERRORS } from "./error-catalog/ingest.ts";
+import { LOG_ERRORS } from "./error-catalog/log.ts";
+import { PLATFORM_ERRORS } from "./error-catalog/platform.ts";
+import { PROJECT_ERRORS } from "./error-catalog/project.ts";
+import { QUERY_ERRORS } from "./error-catalog/query.ts";
+import { SERVE_ERRORS } from "./error-catalog/serve.ts";
+import { STORAGE_ERRORS } from "./error-catalog/storage.ts";
 
 export const ERROR_CATALOG = {
-  KRB_CORE_ASSERTION: internal("This is a bug in Kurobe: please report it with the message and the log."),
-  KRB_CORE_CLOSED: external(503, "57P01", "The engine is stopping or restarting: send the request again in a moment."),
+  ...CORE_ERRORS,
+  ...PROJECT_ERRORS,
+  ...LOG_ERRORS,
+  ...DUCKDB_ERRORS,
+  ...STORAGE_ERRORS,
+  ...ENGINE_ERRORS,
+  ...INGEST_ERRORS,
+  ...QUERY_ERRORS,
+  ...SERVE_ERRORS,
+  ...PLATFORM_ERRORS,
+  ...CLI_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOG;

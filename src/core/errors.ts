@@ -1,5 +1,6 @@
 /** The one error class. What a code means lies in `error-catalog.ts`. */
-import { ERROR_CATALOG, type ErrorCode, type ErrorEntry } from "./error-catalog.ts";
+import { ERROR_CATALOG, type ErrorCode } from "./error-catalog.ts";
+import { type ErrorEntry } from "./error-catalog/entry.ts";
 
 const BRAND = Symbol.for("kurobe.error");
 
@@ -32,7 +33,7 @@ export class KurobeError extends Error {
 /** Recognises our errors by brand, so that two copies of the package in one process agree. */
 export function isKurobeError(error: unknown, code?: ErrorCode): error is KurobeError {
   if (typeof error !== "object" || error === null || !(BRAND in error)) return false;
-  return code === undefined || (error as KurobeError).code === code;
+  return code === undefined || (error as unknown as KurobeError).code === code;
 }
 
 /** For promises that our own code made: a failure is a bug, never the user's doing. */

@@ -1,0 +1,91 @@
+/** What the machine will run: checked, defaulted, frozen, plain JSON. The only thing that the rooms below read. */
+import { type Aggregate, type Expression } from "./expression.ts";
+
+export type ColumnType =
+  | { readonly kind: "boolean" | "int32" | "int64" | "float64" | "text" | "timestamp" | "date" | "json" }
+  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number };
+
+/** A constant as JSON can carry it exactly: 64-bit integers, decimals, timestamps and dates as text. */
+export type Constant = string | number | boolean | null;
+
+export interface ColumnPlan {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly nullable: boolean;
+  /** Used when the column is missing or null in a row. */
+  readonly default?: Constant | undefined;
+  /** For timestamps: the IANA zone of text without an offset. Without it such text is refused. */
+  readonly zone?: string | undefined;
+  /** For timestamps: the unit of plain numbers. Without it numbers are refused. */
+  readonly unit?: "s" | "ms" | "us" | "ns" | undefined;
+}
+
+export interface WatermarkPlan {
+  readonly outOfOrdernessUs: number;
+  /** A named producer that sends nothing for this long no longer holds the watermark back. */
+  readonly idleTimeoutUs: number | null;
+  /** A row further ahead of its received time than this is a dead letter. */
+  readonly maxFutureSkewUs: number;
+}
+
+export interface DatasetPlan {
+  readonly name: string;
+  readonly columns: readonly ColumnPlan[];
+  /** Name of a non-null timestamp column. */
+  readonly eventTime: string;
+  /** Upsert key; empty where the dataset has none. */
+  readonly key: readonly string[];
+  readonly watermark: WatermarkPlan;
+  readonly dedup: DedupPlan | null;
+}
+
+export interface DedupPlan {
+  /** Rows equal in these columns, and less than `withinUs` apart in event time, are the same row. */
+  readonly by: readonly string[];
+  readonly withinUs: number;
+}
+
+export type WindowSize =
+  | { readonly kind: "fixed"; readonly us: number }
+  | { readonly kind: "calendar"; readonly unit: "day" | "week" | "month"; readonly count: number };
+
+export interface WindowPlan {
+  readonly kind: "tumbling";
+  readonly name: string;
+  /** The dataset that it reads. */
+  readonly from: string;
+  readonly size: WindowSize;
+  /** IANA zone of calendar sizes; "UTC" for fixed ones, which count from the epoch. */
+  readonly timezone: string;
+  readonly by: readonly NamedExpression[];
+  readonly where: Expression | null;
+  readonly measures: readonly NamedAggregate[];
+  readonly allowedLatenessUs: number;
+  /** `update`: late rows inside the lateness correct the result. `side`: they only go to `late_rows`. */
+  readonly late: "update" | "side";
+  /** window_start, window_end, the by-columns, the measures, revision: in this order. */
+  readonly columns: readonly ColumnPlan[];
+}
+
+export interface NamedExpression {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly expression: Expression;
+}
+
+export interface NamedAggregate {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly aggregate: Aggregate;
+}
+
+export interface Plan {
+  readonly formatVersion: 1;
+  readonly name: string;
+  /** Sorted by name. */
+  readonly datasets: readonly DatasetPlan[];
+  /** Sorted by name. */
+  readonly windows: readonly WindowPlan[];
+  /** SHA-256 of the rest in canonical JSON. */
+  readonly fingerprint: string;
+}
