@@ -1,0 +1,319 @@
+/** One conversation with DuckDB: one statement at a time, one transaction at a time. */
+import bindings, {
+  type Connection as Handle,
+  type PreparedStatement,
+  type Result,
+} from "@duckdb/node-bindings";
+import { assert, KurobeError } from "../core/errors.ts";
+import { type Sql, type SqlValue } from "../core/sql.ts";
+import { appendRows, type AppendValue } from "./appender.ts";
+import { bindValue } from "./bind.ts";
+import { type Column } from "./column.ts";
+import { duckdbError } from "./failure.ts";
+import { allRows, columnsOf, readChunk, type ResultChunk } from "./result.ts";
+import { type Value } from "./value.ts";
+
+export interface StatementOptions {
+  /** Aborting it interrupts the statement, which then fails with `KRB_DUCKDB_INTERRUPTED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A result that is read while it is computed. Dispose it when leaving early. */
+export interface ResultStream extends AsyncIterable<ResultChunk>, AsyncDisposable {
+  readonly columns: readonly Column[];
+}
+
+/** A statement that was planned once and runs many times: saves about half of a small one's time. */
+export interface Prepared extends Disposable {
+  /** Runs it with values for `$1, $2, …`; gives the number of changed rows. */
+  run(values?: readonly SqlValue[], options?: StatementOptions): Promise<number>;
+  values(values?: readonly SqlValue[], options?: StatementOptions): Promise<Value[][]>;
+}
+
+/** An interrupt that comes before DuckDB has begun is lost, so it is repeated until the end. */
+const INTERRUPT_EVERY_MS = 20;
+
+/**
+ * Caller promises: the next call starts after the last one's promise settled and its stream was read
+ * to the end or disposed. We promise: a broken promise is an assertion, never a mixed result.
+ */
+export class Connection implements AsyncDisposable {
+  readonly #handle: Handle;
+  readonly #onClose: (connection: Connection) => void;
+  #isBusy = false;
+  #isClosed = false;
+  #isInTransaction = false;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(handle: Handle, onClose: (connection: Connection) => void) {
+    this.#handle = handle;
+    this.#onClose = onClose;
+  }
+
+  /**
+   * Runs a statement and gives the number of changed rows. Without values the text may hold several
+   * statements, which cost one round trip; the last one's count is given.
+   */
+  async run(statement: Sql, options: StatementOptions = {}): Promise<number> {
+    return this.#exclusive(options.signal, async () =>
+      bindings.rows_changed(await this.#execute(statement)),
+    );
+  }
+
+  /** All rows as objects, values as in `value.ts`. Only for results known to be small. */
+  async rows<T = Readonly<Record<string, Value>>>(
+    statement: Sql,
+    options: StatementOptions = {},
+  ): Promise<T[]> {
+    return this.#exclusive(options.signal, async () => {
+      const result = await this.#execute(statement);
+      const columns = columnsOf(result);
+      return allRows(result, columns).map(
+        (row) => Object.fromEntries(row.map((value, i) => [columns[i]?.name ?? "", value])) as T,
+      );
+    });
+  }
+
+  /** All rows as arrays in column order. Only for results known to be small. */
+  async values(statement: Sql, options: StatementOptions = {}): Promise<Value[][]> {
+    return this.#exclusive(options.signal, async () => {
+      const result = await this.#execute(statement);
+      return allRows(result, columnsOf(result));
+    });
+  }
+
+  /** Starts a single statement; rows come as they are computed, no faster than they are read. */
+  async stream(statement: Sql, options: StatementOptions = {}): Promise<ResultStream> {
+    const release = this.#acquire();
+    const stopInterrupting = this.#interruptOn(options.signal);
+    const end = (): void => {
+      stopInterrupting();
+      release();
+    };
+    try {
+      const prepared = await this.#prepare(statement.text);
+      try {
+        bindAll(prepared, statement.values);
+        throwIfAborted(options.signal);
+        const result = await bindings.execute_prepared_streaming(prepared);
+        return new OpenStream(result, columnsOf(result), options.signal, end);
+      } finally {
+        bindings.destroy_prepare_sync(prepared);
+      }
+    } catch (error) {
+      end();
+      throw duckdbError(error);
+    }
+  }
+
+  /** Plans a single statement for many runs on this connection. Its values are given at each run. */
+  async prepare(statement: Sql): Promise<Prepared> {
+    const prepared = await this.#exclusive(undefined, () => this.#prepare(statement.text));
+    const execute = async <T>(
+      values: readonly SqlValue[],
+      options: StatementOptions,
+      read: (result: Result) => T,
+    ): Promise<T> =>
+      this.#exclusive(options.signal, async () => {
+        bindAll(prepared, values);
+        return read(await bindings.execute_prepared(prepared));
+      });
+    return {
+      run: (values = [], options = {}) => execute(values, options, bindings.rows_changed),
+      values: (values = [], options = {}) =>
+        execute(values, options, (result) => allRows(result, columnsOf(result))),
+      [Symbol.dispose]: () => bindings.destroy_prepare_sync(prepared),
+    };
+  }
+
+  /**
+   * Runs `work` between BEGIN and COMMIT; anything it throws rolls back and is thrown on. What
+   * COMMIT itself throws means that nothing was committed (the database is in memory).
+   */
+  async transaction<T>(
+    work: () => Promise<T>,
+    options: { readonly readOnly?: boolean } = {},
+  ): Promise<T> {
+    assert(!this.#isInTransaction, "a transaction is already open on this connection");
+    await this.#text(options.readOnly === true ? "BEGIN TRANSACTION READ ONLY" : "BEGIN");
+    this.#isInTransaction = true;
+    try {
+      const answer = await work();
+      await this.#text("COMMIT");
+      return answer;
+    } catch (error) {
+      // After a failed COMMIT there is no transaction left to roll back.
+      await this.#text("ROLLBACK").catch(() => undefined);
+      throw error;
+    } finally {
+      this.#isInTransaction = false;
+    }
+  }
+
+  /**
+   * Adds rows made in JavaScript, values in the table's column order; a table is
+   * `[name]` or `[schema, name]`. It blocks the event loop for about 1 µs a value: for up to a few
+   * thousand rows. `INSERT … VALUES` would cost 50 times as much a row.
+   */
+  append(table: readonly string[], rows: readonly (readonly AppendValue[])[]): void {
+    const release = this.#acquire();
+    try {
+      appendRows(this.#handle, table, rows);
+    } catch (error) {
+      throw duckdbError(error);
+    } finally {
+      release();
+    }
+  }
+
+  /** Asks the running statement to stop. Most do within milliseconds; some expressions never look. */
+  interrupt(): void {
+    if (!this.#isClosed) bindings.interrupt(this.#handle);
+  }
+
+  /** Interrupts what is running, waits for it to end, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    if (this.#isBusy) {
+      const timer = setInterval(() => bindings.interrupt(this.#handle), INTERRUPT_EVERY_MS);
+      bindings.interrupt(this.#handle);
+      await this.#idle;
+      clearInterval(timer);
+    }
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    bindings.disconnect_sync(this.#handle);
+    this.#onClose(this);
+  }
+
+  async #text(text: string): Promise<void> {
+    await this.#exclusive(undefined, () => bindings.query(this.#handle, text));
+  }
+
+  async #execute(statement: Sql): Promise<Result> {
+    if (statement.values.length === 0) {
+      return bindings.query(this.#handle, withoutNul(statement.text));
+    }
+    const prepared = await this.#prepare(statement.text);
+    try {
+      bindAll(prepared, statement.values);
+      return await bindings.execute_prepared(prepared);
+    } finally {
+      bindings.destroy_prepare_sync(prepared);
+    }
+  }
+
+  #prepare(text: string): Promise<PreparedStatement> {
+    return bindings.prepare(this.#handle, withoutNul(text));
+  }
+
+  async #exclusive<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const release = this.#acquire();
+    let stopInterrupting: (() => void) | undefined;
+    try {
+      stopInterrupting = this.#interruptOn(signal);
+      return await work();
+    } catch (error) {
+      throw duckdbError(error);
+    } finally {
+      stopInterrupting?.();
+      release();
+    }
+  }
+
+  #acquire(): () => void {
+    if (this.#isClosed) throw new KurobeError("KRB_CORE_CLOSED", "the connection is closed");
+    assert(!this.#isBusy, "the connection is running another statement");
+    this.#isBusy = true;
+    let settle: () => void = () => undefined;
+    this.#idle = new Promise((resolve) => {
+      settle = resolve;
+    });
+    return () => {
+      this.#isBusy = false;
+      settle();
+    };
+  }
+
+  #interruptOn(signal: AbortSignal | undefined): () => void {
+    if (signal === undefined) return () => undefined;
+    throwIfAborted(signal);
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      bindings.interrupt(this.#handle);
+      timer = setInterval(() => bindings.interrupt(this.#handle), INTERRUPT_EVERY_MS);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    return () => {
+      signal.removeEventListener("abort", onAbort);
+      clearInterval(timer);
+    };
+  }
+}
+
+class OpenStream implements ResultStream {
+  readonly columns: readonly Column[];
+  readonly #result: Result;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: () => void;
+  #hasEnded = false;
+  #fetching: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    result: Result,
+    columns: readonly Column[],
+    signal: AbortSignal | undefined,
+    onEnd: () => void,
+  ) {
+    this.#result = result;
+    this.columns = columns;
+    this.#signal = signal;
+    this.#onEnd = onEnd;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<ResultChunk> {
+    try {
+      while (!this.#hasEnded) {
+        throwIfAborted(this.#signal);
+        const fetching = bindings.fetch_chunk(this.#result);
+        this.#fetching = fetching.catch(() => undefined);
+        const chunk = await fetching;
+        if (chunk === null || bindings.data_chunk_get_size(chunk) === 0) return;
+        yield readChunk(chunk, this.columns);
+      }
+    } catch (error) {
+      throw duckdbError(error);
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    await this.#fetching;
+    this.#onEnd();
+  }
+}
+
+function bindAll(prepared: PreparedStatement, values: readonly SqlValue[]): void {
+  values.forEach((value, index) => bindValue(prepared, index + 1, value));
+}
+
+/** The bindings hand text on as a C string: what follows a NUL would silently not run. */
+function withoutNul(text: string): string {
+  if (text.includes("\0")) {
+    throw new KurobeError("KRB_DUCKDB_STATEMENT", "the statement has a NUL character", {
+      details: { kind: "Parser" },
+    });
+  }
+  return text;
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) {
+    throw new KurobeError("KRB_DUCKDB_INTERRUPTED", "cancelled before it started", {
+      cause: signal.reason,
+    });
+  }
+}
