@@ -1,4 +1,15 @@
 /** Errors that `ingest/` raises. */
-import { type ErrorEntry } from "./entry.ts";
+import { user, type ErrorEntry } from "./entry.ts";
 
-export const INGEST_ERRORS = {} as const satisfies Record<string, ErrorEntry>;
+export const INGEST_ERRORS = {
+  KRB_INGEST_UNKNOWN_DATASET: user(404, "42P01", "Name a dataset of the project file."),
+  KRB_INGEST_TOO_LARGE: user(413, "54000", "Send smaller bodies, or raise the setting for the largest body."),
+  KRB_INGEST_BUSY: {
+    domain: "external",
+    retry: "backoff",
+    http: 429,
+    sqlstate: "53400",
+    exitCode: 2,
+    hint: "Rows come in faster than they can be applied: send the request again after Retry-After.",
+  },
+} as const satisfies Record<string, ErrorEntry>;

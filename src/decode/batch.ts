@@ -1,0 +1,66 @@
+/** What goes into the decoder and what comes out. */
+import { type Sql } from "../core/sql.ts";
+import { type BatchEntry } from "../log/entry.ts";
+
+/** One log entry of kind `batch`. */
+export interface Batch {
+  readonly position: number;
+  readonly header: BatchEntry;
+  readonly body: Uint8Array;
+}
+
+/** A row that is not valid, with all that is needed to read, mend and send it again. */
+export interface Reject {
+  /** 1-based line of the body (row, for Parquet). */
+  readonly line: number;
+  /** 1-based character in the line, where the reason has one. */
+  readonly column: number | null;
+  readonly reason: string;
+  readonly raw: string;
+}
+
+/** What became of one batch before the engine's state was looked at. */
+export type Decoded =
+  | {
+      readonly kind: "rows";
+      readonly batch: Batch;
+      /** Rows of the stage table, which hold the batches one after the other, in order. */
+      readonly accepted: number;
+      readonly rejects: readonly Reject[];
+    }
+  /** The body as a whole cannot be taken: nothing of it is stored, and the caller is told why. */
+  | {
+      readonly kind: "refused";
+      readonly batch: Batch;
+      readonly reason: string;
+      readonly hint: string;
+      readonly received: number;
+      readonly rejects: readonly Reject[];
+    };
+
+/** The rows of one or more batches of one dataset, typed and checked, in a table of their own. */
+export interface Staged extends AsyncDisposable {
+  readonly dataset: string;
+  /** Has the dataset's columns, in order; its `rowid` is the order of arrival. */
+  readonly table: Sql;
+  readonly rows: number;
+  /** Undefined where no row was accepted. */
+  readonly eventTimeUs: { readonly min: bigint; readonly max: bigint } | undefined;
+  readonly decoded: readonly Decoded[];
+}
+
+export interface DecodeLimits {
+  readonly maxLineBytes: number;
+  /** A body with more bad rows than this is refused as a whole. */
+  readonly maxRejects: number;
+  readonly maxRows: number;
+  /** Bound on what a Parquet body may unfold to. */
+  readonly maxUnfoldedBytes: number;
+}
+
+export const DEFAULT_DECODE_LIMITS: DecodeLimits = {
+  maxLineBytes: 1024 * 1024,
+  maxRejects: 100_000,
+  maxRows: 20_000_000,
+  maxUnfoldedBytes: 4 * 1024 ** 3,
+};

@@ -1,0 +1,103 @@
+/** One row in the exact lane: its canonical values in column order, or the first thing wrong with it. */
+import { type ColumnPlan } from "../plan/plan.ts";
+import { exactValue, type Token } from "./exact-value.ts";
+import { isRequired, type RowShape } from "./row-shape.ts";
+
+export type ExactRow =
+  | { readonly kind: "row"; readonly values: readonly (string | null)[] }
+  | { readonly kind: "problem"; readonly reason: string };
+
+export interface ExactRowOptions {
+  readonly lenientText: boolean;
+  readonly maxEventTimeUs: number;
+}
+
+/** `members` may repeat names and hold unknown ones: both are problems. */
+export function exactRow(
+  shape: RowShape,
+  members: readonly (readonly [string, Token])[],
+  options: ExactRowOptions,
+): ExactRow {
+  const indexes = indexOfColumns(shape);
+  const values: (string | null)[] = shape.columns.map(() => null);
+  const seen = new Set<string>();
+  for (const [name, token] of members) {
+    const index = indexes.get(name);
+    const column = index === undefined ? undefined : shape.columns[index];
+    if (index === undefined || column === undefined) return unknownColumn(shape, name);
+    if (seen.has(name)) return { kind: "problem", reason: `column ${name} comes twice` };
+    seen.add(name);
+    const exact = exactValue(column, token, options.lenientText);
+    if (exact.kind === "problem") return { kind: "problem", reason: `${name}: ${exact.reason}` };
+    values[index] = exact.kind === "null" ? null : exact.text;
+  }
+  return checkRow(shape, values, options.maxEventTimeUs);
+}
+
+function checkRow(shape: RowShape, values: (string | null)[], maxEventTimeUs: number): ExactRow {
+  for (const index of shape.requiredIndexes) {
+    if (values[index] !== null) continue;
+    return { kind: "problem", reason: `column ${shape.columns[index]?.name} is missing or null` };
+  }
+  const eventTime = values[shape.eventTimeIndex];
+  if (eventTime !== null && eventTime !== undefined && canonicalTimeUs(eventTime) > maxEventTimeUs) {
+    const name = shape.columns[shape.eventTimeIndex]?.name;
+    return { kind: "problem", reason: `${name}: ${eventTime} is further in the future than maxFutureSkew allows` };
+  }
+  return { kind: "row", values };
+}
+
+function canonicalTimeUs(text: string): number {
+  return Date.parse(`${text.slice(0, 23)}Z`) * 1000 + Number(text.slice(23, 26));
+}
+
+const indexCache = new WeakMap<RowShape, ReadonlyMap<string, number>>();
+
+function indexOfColumns(shape: RowShape): ReadonlyMap<string, number> {
+  let indexes = indexCache.get(shape);
+  if (indexes === undefined) {
+    indexes = new Map(shape.columns.map((column, index) => [column.name, index]));
+    indexCache.set(shape, indexes);
+  }
+  return indexes;
+}
+
+function unknownColumn(shape: RowShape, name: string): ExactRow {
+  const clipped = name.length <= 60 ? name : `${name.slice(0, 57)}…`;
+  const known = shape.columns.map((column) => column.name);
+  const shown = known.length <= 12 ? known.join(", ") : `${known.slice(0, 12).join(", ")}, …`;
+  return { kind: "problem", reason: `unknown column ${JSON.stringify(clipped)} (known: ${shown})` };
+}
+
+/** The row as an NDJSON line that DuckDB's typed reader takes exactly. Nulls are left out. */
+export function canonicalJsonLine(columns: readonly ColumnPlan[], values: readonly (string | null)[]): string {
+  const members = columns.flatMap((column, index) => {
+    const text = values[index];
+    if (text === null || text === undefined) return [];
+    return [`${JSON.stringify(column.name)}:${canonicalJson(column, text)}`];
+  });
+  return `{${members.join(",")}}\n`;
+}
+
+function canonicalJson(column: ColumnPlan, text: string): string {
+  switch (column.type.kind) {
+    case "boolean":
+    case "json":
+    case "int32":
+    case "int64":
+      return text;
+    default:
+      // Text keeps every digit: as a JSON number, a decimal would pass through a double.
+      return JSON.stringify(text);
+  }
+}
+
+/** The row as a CSV record: everything quoted but nulls, which are empty. */
+export function canonicalCsvLine(values: readonly (string | null)[]): string {
+  const fields = values.map((text) => (text === null ? "" : `"${text.replaceAll('"', '""')}"`));
+  return `${fields.join(",")}\n`;
+}
+
+export function requiredNames(columns: readonly ColumnPlan[]): readonly string[] {
+  return columns.filter(isRequired).map((column) => column.name);
+}

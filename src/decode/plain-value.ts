@@ -1,0 +1,142 @@
+/**
+ * Recognises values whose meaning is beyond doubt, straight from bytes. What is not plain is not
+ * wrong: it goes to the exact lane (`exact-value.ts`), which knows every legal form and every reason.
+ */
+
+/** Bytes of digits, signs and punctuation, named once. */
+export const BYTE = {
+  TAB: 9,
+  LF: 10,
+  CR: 13,
+  SPACE: 32,
+  QUOTE: 34,
+  PLUS: 43,
+  COMMA: 44,
+  MINUS: 45,
+  DOT: 46,
+  ZERO: 48,
+  NINE: 57,
+  COLON: 58,
+  T: 84,
+  Z: 90,
+  BACKSLASH: 92,
+  OPEN: 123,
+  CLOSE: 125,
+} as const;
+
+/** True for `-?` and 1 to `maxDigits` digits without a leading zero; `-0` is left to the exact lane. */
+export function isPlainInteger(bytes: Uint8Array, start: number, end: number, maxDigits: number): boolean {
+  let at = start;
+  if (bytes[at] === BYTE.MINUS) {
+    at++;
+    if (bytes[at] === BYTE.ZERO) return false;
+  }
+  const digits = end - at;
+  if (digits < 1 || digits > maxDigits) return false;
+  if (digits > 1 && bytes[at] === BYTE.ZERO) return false;
+  for (; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte < BYTE.ZERO || byte > BYTE.NINE) return false;
+  }
+  return true;
+}
+
+/**
+ * True for `-?digits(.digits)?` without an exponent, at most `maxWhole` digits before the dot,
+ * `maxFraction` behind it and `maxDigits` in all.
+ */
+export function isPlainNumber(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxWhole: number,
+  maxFraction: number,
+  maxDigits: number,
+): boolean {
+  const first = bytes[start] === BYTE.MINUS ? start + 1 : start;
+  let at = first;
+  while (at < end && isDigit(bytes[at] as number)) at++;
+  const whole = at - first;
+  if (whole < 1 || whole > maxWhole) return false;
+  if (whole > 1 && bytes[first] === BYTE.ZERO) return false;
+  if (at === end) return whole <= maxDigits;
+  if (bytes[at] !== BYTE.DOT) return false;
+  at++;
+  const fraction = end - at;
+  if (fraction < 1 || fraction > maxFraction || whole + fraction > maxDigits) return false;
+  for (; at < end; at++) if (!isDigit(bytes[at] as number)) return false;
+  return true;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= BYTE.ZERO && byte <= BYTE.NINE;
+}
+
+function twoDigits(bytes: Uint8Array, at: number): number {
+  const tens = (bytes[at] as number) - BYTE.ZERO;
+  const ones = (bytes[at + 1] as number) - BYTE.ZERO;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
+}
+
+const DAYS_IN_MONTH = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Days in a month of the proleptic Gregorian calendar; 0 for a month that does not exist. */
+export function daysInMonth(year: number, month: number): number {
+  if (month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)) return 29;
+  return DAYS_IN_MONTH[month] ?? 0;
+}
+
+/** `YYYY-MM-DD` at `start` as days since the epoch; NaN where it is no date of the years 1 to 9999. */
+export function plainDate(bytes: Uint8Array, start: number): number {
+  const century = twoDigits(bytes, start);
+  const yearInCentury = twoDigits(bytes, start + 2);
+  const month = twoDigits(bytes, start + 5);
+  const day = twoDigits(bytes, start + 8);
+  if (century < 0 || yearInCentury < 0 || month < 1 || day < 1) return Number.NaN;
+  if (bytes[start + 4] !== BYTE.MINUS || bytes[start + 7] !== BYTE.MINUS) return Number.NaN;
+  const year = century * 100 + yearInCentury;
+  if (year < 1 || day > daysInMonth(year, month)) return Number.NaN;
+  return daysSinceEpoch(year, month, day);
+}
+
+/** Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. */
+function daysSinceEpoch(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const yearOfEra = y - era * 400;
+  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
+}
+
+/**
+ * `YYYY-MM-DDTHH:MM:SS[.f…]Z` (or a space for the T; up to 6 digits of fraction) as microseconds since
+ * the epoch, NaN where it is anything else. Exact below 2^53 µs (the year 2255), which is enough for
+ * a comparison with the clock. `zoneless` also admits text without the Z.
+ */
+export function plainTimestamp(bytes: Uint8Array, start: number, end: number, zoneless: boolean): number {
+  let last = end;
+  if (bytes[end - 1] === BYTE.Z) last = end - 1;
+  else if (!zoneless) return Number.NaN;
+  const length = last - start;
+  if (length < 19 || length > 26 || length === 20) return Number.NaN;
+  const separator = bytes[start + 10];
+  if (separator !== BYTE.T && separator !== BYTE.SPACE) return Number.NaN;
+  if (bytes[start + 13] !== BYTE.COLON || bytes[start + 16] !== BYTE.COLON) return Number.NaN;
+  const hour = twoDigits(bytes, start + 11);
+  const minute = twoDigits(bytes, start + 14);
+  const second = twoDigits(bytes, start + 17);
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return Number.NaN;
+  const days = plainDate(bytes, start);
+  let fractionUs = 0;
+  if (length > 19) {
+    if (bytes[start + 19] !== BYTE.DOT) return Number.NaN;
+    let unitUs = 100_000;
+    for (let at = start + 20; at < last; at++, unitUs /= 10) {
+      const digit = (bytes[at] as number) - BYTE.ZERO;
+      if (digit < 0 || digit > 9) return Number.NaN;
+      fractionUs += digit * unitUs;
+    }
+  }
+  return ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000 + fractionUs;
+}

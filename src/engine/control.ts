@@ -1,0 +1,77 @@
+/** Operators' commands that travel through the log, so that a replay does the same. */
+import { sql } from "../core/sql.ts";
+import { type Batch } from "../decode/batch.ts";
+import { type BodyFormat, type Entry } from "../log/entry.ts";
+import { deadLettersOf } from "./stored-tables.ts";
+import { type Transaction } from "./transaction.ts";
+
+export type Control =
+  /** Sends the letters' text again as rows, and takes the letters back. */
+  | {
+      readonly kind: "retry_dead_letters";
+      readonly dataset: string;
+      readonly ids: readonly number[];
+      readonly format: BodyFormat;
+      readonly text: string;
+    }
+  | {
+      readonly kind: "purge_dead_letters";
+      readonly dataset: string;
+      /** Null: all of them. */
+      readonly ids: readonly number[] | null;
+    };
+
+export function encodeControl(control: Control): Uint8Array {
+  return Buffer.from(JSON.stringify(control));
+}
+
+export function decodeControl(body: Uint8Array): Control {
+  return JSON.parse(Buffer.from(body).toString()) as Control;
+}
+
+/** The rows that a control sends again, as the batch that they would be. */
+export function batchOf(entry: Pick<Entry, "position" | "header" | "body">): Batch | null {
+  const { header, position, body } = entry;
+  if (header.kind === "batch") return { header, position, body };
+  if (header.kind === "tick") return null;
+  const control = decodeControl(body);
+  if (control.kind !== "retry_dead_letters") return null;
+  return {
+    position,
+    header: {
+      kind: "batch",
+      dataset: control.dataset,
+      format: control.format,
+      onInvalid: "dead_letter",
+      receivedAtUs: header.receivedAtUs,
+      producer: "",
+      idempotencyKey: "",
+    },
+    body: Buffer.from(control.text),
+  };
+}
+
+/** Takes dead letters back by tombstones. Call before the control's own rows are applied. */
+export async function applyControl(tx: Transaction, control: Control): Promise<void> {
+  const name = deadLettersOf(control.dataset);
+  const ids = control.ids;
+  const chosen =
+    ids === null
+      ? sql.empty
+      : sql`WHERE id IN (SELECT unnest([${sql.join(ids.map((id) => sql.literal(id)))}]))`;
+  if (ids?.length === 0) return;
+  const letters = tx.relation(name);
+  const [count] = await tx.connection.rows<{ letters: bigint }>(
+    sql`SELECT count(*) AS letters FROM ${letters} AS l ${chosen}`,
+  );
+  await tx.insert(name, {
+    // The text itself is no longer needed: only the key has to match.
+    columns: sql`received_at, id, position, line, "column", '', format, producer, '', TRUE`,
+    from: sql`(SELECT received_at, id, position, line, "column", format, producer,
+                      row_number() OVER (ORDER BY received_at, id) - 1 AS place
+                 FROM ${letters} AS l ${chosen}) AS d`,
+    offset: sql`place`,
+    span: Number(count?.letters ?? 0n),
+    repeats: "always",
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * Duplicate removal: a row is the same as an accepted one when both are equal in the dedup columns and
+ * their event times lie less than the horizon apart. Decided row by row in log order.
+ */
+import { sql, type Sql } from "../core/sql.ts";
+import { type DatasetPlan, type DedupPlan } from "../plan/plan.ts";
+import { type Staged } from "../decode/batch.ts";
+import { type Transaction } from "./transaction.ts";
+
+/**
+ * `rowid`s of the stage table that are duplicates, in order.
+ * Rows that share their columns with no other are settled in SQL; the rest are few and walked over here.
+ */
+export async function findDuplicates(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  dedup: DedupPlan,
+  staged: Staged,
+): Promise<readonly number[]> {
+  if (staged.eventTimeUs === undefined) return [];
+  const within = BigInt(dedup.withinUs);
+  const older = tx.relation(dataset.name, {
+    fromUs: staged.eventTimeUs.min - within,
+    toUs: staged.eventTimeUs.max + within,
+  });
+  const names = sql.join(dedup.by.map((name) => sql.id(name)));
+  const at = sql.id(dataset.eventTime);
+  // One number for each set of equal rows; IS NOT DISTINCT FROM makes nulls equal.
+  const candidates = sql`
+    WITH s AS (SELECT rowid AS place, epoch_us(${at}) AS at, ${names} FROM ${staged.table}),
+         o AS (SELECT -1 AS place, epoch_us(${at}) AS at, ${names} FROM ${older} AS stored
+                WHERE EXISTS (SELECT 1 FROM s WHERE ${sameRow(dedup, "s", "stored")})),
+         both_sides AS (SELECT place, at, ${names} FROM s UNION ALL SELECT place, at, ${names} FROM o),
+         grouped AS (SELECT place, at, dense_rank() OVER (ORDER BY ${names}) AS same,
+                            count(*) OVER (PARTITION BY ${names}) AS size FROM both_sides)
+    SELECT place, at, same FROM grouped WHERE size > 1 ORDER BY same, place`;
+  const rows = await tx.connection.rows<{ place: bigint; at: bigint; same: bigint }>(candidates);
+  return walk(rows, within);
+}
+
+function sameRow(dedup: DedupPlan, left: string, right: string): Sql {
+  return sql.join(
+    dedup.by.map((name) => sql`${sql.id(left, name)} IS NOT DISTINCT FROM ${sql.id(right, name)}`),
+    " AND ",
+  );
+}
+
+function walk(
+  rows: readonly { place: bigint; at: bigint; same: bigint }[],
+  within: bigint,
+): readonly number[] {
+  const duplicates: number[] = [];
+  let same = -1n;
+  let accepted: bigint[] = [];
+  for (const row of rows) {
+    if (row.same !== same) {
+      same = row.same;
+      accepted = [];
+    }
+    const isDuplicate =
+      row.place >= 0n && accepted.some((at) => (at > row.at ? at - row.at : row.at - at) < within);
+    if (isDuplicate) duplicates.push(Number(row.place));
+    else accepted.push(row.at);
+  }
+  return duplicates.sort((a, b) => a - b);
+}

@@ -1,0 +1,96 @@
+/** The single writer: takes log entries in, publishes what follows from them, checkpoints and recovers. */
+import { type BatchEntry, type BodyFormat } from "../log/entry.ts";
+import { type DatasetPlan, type Plan } from "../plan/plan.ts";
+import { type CheckpointRecord } from "./checkpointer.ts";
+import { type DatasetCounts } from "./counters.ts";
+import { type Outcome } from "./outcome.ts";
+
+export { type CheckpointRecord } from "./checkpointer.ts";
+export { type Outcome, type RowError } from "./outcome.ts";
+
+export type BatchHeader = Omit<BatchEntry, "kind" | "receivedAtUs">;
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly receivedAtUs: bigint;
+  readonly position: number;
+  readonly line: number;
+  readonly column: number | null;
+  readonly reason: string;
+  readonly format: BodyFormat;
+  readonly raw: string;
+}
+
+/** Names of the stored tables that got rows in one committed group, window results included. */
+export type CommitListener = (changed: readonly string[]) => void;
+
+export interface EngineStatus {
+  readonly state: "running" | "failed" | "closed";
+  readonly appliedPosition: number;
+  /** Entries accepted and not yet applied. */
+  readonly queuedEntries: number;
+  readonly memoryRows: number;
+  readonly memoryBytes: number;
+  readonly lastCheckpoint: CheckpointRecord | null;
+  readonly checkpointRunning: boolean;
+  readonly recovered: { readonly entries: number; readonly rows: number; readonly elapsedMs: number };
+  readonly datasets: readonly (DatasetCounts & {
+    readonly name: string;
+    readonly storedRows: number;
+    readonly chunks: number;
+    readonly chunkBytes: number;
+    readonly watermarkUs: bigint | null;
+    readonly deadLetters: number;
+    readonly lateRows: number;
+  })[];
+  readonly windows: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly published: number;
+    readonly corrected: number;
+    readonly closedUntilUs: bigint | null;
+  }[];
+  readonly log: {
+    readonly segments: number;
+    readonly bytes: number;
+    readonly syncs: number;
+    readonly firstPosition: number;
+    readonly nextPosition: number;
+  };
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly plan: Plan;
+  /**
+   * Writes the batch to the log and applies it. `outcome` resolves when the rows are durable and
+   * visible. Throws when the log cannot take it; nothing has happened then.
+   */
+  submit(header: BatchHeader, body: Uint8Array): { readonly position: number; readonly outcome: Promise<Outcome> };
+  /** Writes everything in memory down now. Joins one that is running only if it started after the call. */
+  checkpoint(reason: string): Promise<CheckpointRecord>;
+  /** Newest first, the ones that the data directory still holds. */
+  checkpoints(): readonly CheckpointRecord[];
+  status(): EngineStatus;
+  onCommit(listener: CommitListener): () => void;
+  /** Rejects when the engine cannot go on; the process should then exit and start again. */
+  readonly failed: Promise<never>;
+
+  deadLetters(dataset: string, options: { readonly limit: number }): Promise<readonly DeadLetter[]>;
+  /** Sends dead letters again (all, or those named). Gives the outcomes of the rows that were sent. */
+  retryDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }>;
+  purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }>;
+
+  /** What SQL may name: for `query/`. */
+  readonly relations: EngineRelations;
+}
+
+export interface EngineRelations {
+  /** Dataset, window, `<dataset>.dead_letters` and `<dataset>.late_rows` names. */
+  names(): readonly string[];
+  /** The plan of a stored table as people see it; undefined for unknown names. */
+  planOf(name: string): DatasetPlan | undefined;
+  /** Changes whenever the relation's rows may have changed; for ETags. */
+  versionOf(name: string): string;
+  /** While held, no chunk file that a running statement may read is removed. */
+  lease(): Disposable;
+}

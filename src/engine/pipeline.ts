@@ -1,0 +1,192 @@
+/**
+ * Keeps the writer fed: entries are decoded two or three groups ahead, in parallel, and applied in log
+ * order. Small batches that arrive while others are being worked on share one group, so the cost of a
+ * group is paid once for many requests.
+ */
+import { KurobeError } from "../core/errors.ts";
+import { type Batch, type Staged } from "../decode/batch.ts";
+import { type EntryHeader } from "../log/entry.ts";
+import { batchOf } from "./control.ts";
+import { type Outcome } from "./outcome.ts";
+
+/** An entry between the log and the tables. */
+export interface Pending {
+  readonly position: number;
+  readonly header: EntryHeader;
+  readonly body: Uint8Array;
+  /** Resolves when the entry is on disk. */
+  readonly durable: Promise<void>;
+  readonly settle: (outcome: Outcome | null) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Consecutive entries that become visible in one transaction. */
+export interface Group {
+  readonly entries: readonly Pending[];
+  /** One staged table a dataset; none for ticks and controls. */
+  readonly staged: readonly Staged[];
+}
+
+export interface PipelineSteps {
+  /** Stages the batches of one dataset, which are consecutive within it. */
+  decode(dataset: string, batches: readonly Batch[]): Promise<Staged>;
+  /** Applies a group; its outcomes come in the order of its entries. Failing stops the pipeline. */
+  apply(group: Group): Promise<readonly (Outcome | null)[]>;
+}
+
+/** Groups that are decoded or wait to be applied. More would only hold more memory. */
+const MAX_GROUPS_AHEAD = 3;
+/** Bodies up to this size may share a group. */
+const SMALL_BODY_BYTES = 256 * 1024;
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+const MAX_GROUP_ENTRIES = 4096;
+
+export class Pipeline {
+  readonly #steps: PipelineSteps;
+  readonly #queue: Pending[] = [];
+  readonly #ahead: Promise<Group>[] = [];
+  #isApplying = false;
+  #failure: unknown;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(steps: PipelineSteps) {
+    this.#steps = steps;
+  }
+
+  /** Bounded by the caller, who counts the bytes that were accepted and not yet settled. */
+  push(entry: Pending): void {
+    if (this.#failure !== undefined) {
+      entry.fail(this.#failure);
+      return;
+    }
+    this.#queue.push(entry);
+    this.#pump();
+  }
+
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  /** Resolves when everything that was pushed is applied, or the pipeline has failed. */
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#ahead.length === 0 && !this.#isApplying;
+  }
+
+  #pump(): void {
+    while (this.#ahead.length < MAX_GROUPS_AHEAD && this.#queue.length > 0 && this.#failure === undefined) {
+      const entries = this.#takeGroup();
+      const group = this.#decode(entries);
+      group.catch(() => undefined);
+      this.#ahead.push(group);
+    }
+    if (!this.#isApplying && this.#ahead.length > 0) void this.#applyAll();
+    if (this.#isIdle()) {
+      for (const resolve of this.#whenIdle) resolve();
+      this.#whenIdle = [];
+    }
+  }
+
+  /** The longest run of entries that keeps every dataset's rows in log order in one stage table each. */
+  #takeGroup(): readonly Pending[] {
+    const kinds = new Map<string, string>();
+    let bytes = 0;
+    let count = 0;
+    for (const entry of this.#queue) {
+      const kind = sharingKind(entry);
+      if (kind === null) {
+        if (count === 0) count = 1;
+        break;
+      }
+      const dataset = kind.dataset;
+      if (kinds.has(dataset) && kinds.get(dataset) !== kind.source) break;
+      bytes += entry.body.length;
+      if (count > 0 && (bytes > MAX_GROUP_BYTES || count >= MAX_GROUP_ENTRIES)) break;
+      kinds.set(dataset, kind.source);
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #decode(entries: readonly Pending[]): Promise<Group> {
+    const byDataset = new Map<string, Batch[]>();
+    for (const { header, position, body } of entries) {
+      const batch = batchOf({ header, position, body });
+      if (batch === null) continue;
+      const batches = byDataset.get(batch.header.dataset) ?? [];
+      batches.push(batch);
+      byDataset.set(batch.header.dataset, batches);
+    }
+    const staged = await Promise.all(
+      [...byDataset].map(([dataset, batches]) => this.#steps.decode(dataset, batches)),
+    );
+    return { entries, staged };
+  }
+
+  async #applyAll(): Promise<void> {
+    this.#isApplying = true;
+    try {
+      for (let next = this.#ahead[0]; next !== undefined; next = this.#ahead[0]) {
+        await this.#applyOne(await next);
+        this.#ahead.shift();
+        this.#pump();
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isApplying = false;
+      this.#pump();
+    }
+  }
+
+  async #applyOne(decoded: Group): Promise<void> {
+    const group = await this.#withoutLost(decoded);
+    const outcomes = await this.#steps.apply(group);
+    for (const [index, entry] of group.entries.entries()) entry.settle(outcomes[index] ?? null);
+    for (const staged of group.staged) await staged[Symbol.asyncDispose]();
+  }
+
+  /** Entries that the log could not write never happened: their senders know, and the rest goes on. */
+  async #withoutLost(group: Group): Promise<Group> {
+    const results = await Promise.allSettled(group.entries.map((entry) => entry.durable));
+    if (results.every((result) => result.status === "fulfilled")) return group;
+    for (const [index, result] of results.entries()) {
+      if (result.status === "rejected") group.entries[index]?.fail(result.reason);
+    }
+    for (const staged of group.staged) await staged[Symbol.asyncDispose]();
+    return this.#decode(group.entries.filter((_, index) => results[index]?.status === "fulfilled"));
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    const waiting = this.#queue.splice(0);
+    const ahead = this.#ahead.splice(0);
+    for (const entry of waiting) entry.fail(this.#failure);
+    for (const group of ahead) {
+      group.then(
+        ({ entries }) => {
+          for (const entry of entries) entry.fail(this.#failure);
+        },
+        () => undefined,
+      );
+    }
+  }
+
+  /** Nothing is taken any more; what is under way ends. */
+  async close(): Promise<void> {
+    await this.idle();
+    this.#failure ??= new KurobeError("KRB_CORE_CLOSED", "the engine is closed");
+  }
+}
+
+/** Null: the entry stands alone. */
+function sharingKind(entry: Pending): { dataset: string; source: string } | null {
+  const { header, body } = entry;
+  if (header.kind !== "batch" || body.length > SMALL_BODY_BYTES) return null;
+  if (header.format !== "ndjson" && header.format !== "json") return null;
+  return { dataset: header.dataset, source: `${header.producer}` };
+}

@@ -1,0 +1,35 @@
+/** How rooms downstream take part in the engine's transaction without the engine knowing them. */
+import { type Transaction } from "./transaction.ts";
+
+/** Rows that have just been stored, in the open transaction. */
+export interface AppliedRows {
+  readonly dataset: string;
+  /** `_seq` of the rows lies in `[firstSeq, endSeq)`; there may be holes. */
+  readonly firstSeq: number;
+  readonly endSeq: number;
+  readonly rows: number;
+  readonly eventTimeUs: { readonly min: bigint; readonly max: bigint };
+  /** All rows are of one producer. */
+  readonly producer: string;
+  readonly receivedAtUs: bigint;
+}
+
+/**
+ * We promise: rows come in log order, and committed rows never come again; `commit` or `rollback`
+ * follows each group of calls.
+ * Caller promises (the stage): it writes only its own tables, through the transaction; what it keeps
+ * in JavaScript changes at `commit`; the same rows give the same result however they are grouped.
+ */
+export interface Stage {
+  readonly name: string;
+  /** Late rows (beyond what their windows allow) by `_seq`, for the caller's answer. */
+  apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]>;
+  tick(tx: Transaction, receivedAtUs: bigint): Promise<void>;
+  commit(): void;
+  rollback(): void;
+  /** Plain JSON of what a checkpoint must carry. */
+  state(): unknown;
+  restore(state: unknown): void;
+  /** For status pages: plain JSON. */
+  status(): Readonly<Record<string, unknown>>;
+}

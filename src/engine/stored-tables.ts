@@ -1,0 +1,133 @@
+/** Every table whose rows are durable: the datasets, and what the engine itself keeps beside them. */
+import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
+
+/** One table of rows with an event time, kept in memory tables and chunks. */
+export interface StoredTable {
+  /** Also the name under which `storage/` files it. */
+  readonly plan: DatasetPlan;
+  /** True where a hidden `_deleted` column can take a row back. */
+  readonly hasTombstones: boolean;
+  /** Where people find it in SQL; null for what is the engine's own. */
+  readonly view: { readonly schema: string; readonly name: string } | null;
+}
+
+const NO_WATERMARK = { outOfOrdernessUs: 0, idleTimeoutUs: null, maxFutureSkewUs: 0 } as const;
+
+export const RECEIPTS = "_receipts";
+
+export function deadLettersOf(dataset: string): string {
+  return `${dataset}.dead_letters`;
+}
+
+export function lateRowsOf(dataset: string): string {
+  return `${dataset}.late_rows`;
+}
+
+/** In a fixed order: datasets with their side tables, window results, the engine's own. */
+export function storedTables(plan: Plan): readonly StoredTable[] {
+  return [
+    ...plan.datasets.flatMap((dataset) => [
+      { plan: dataset, hasTombstones: false, view: { schema: "main", name: dataset.name } },
+      deadLetterTable(dataset),
+      lateRowTable(dataset),
+    ]),
+    ...plan.windows.map(resultTable),
+    receiptTable(),
+  ];
+}
+
+const text = { kind: "text" } as const;
+const int64 = { kind: "int64" } as const;
+const timestamp = { kind: "timestamp" } as const;
+
+function required(name: string, type: ColumnPlan["type"]): ColumnPlan {
+  return { name, type, nullable: false };
+}
+
+function optional(name: string, type: ColumnPlan["type"]): ColumnPlan {
+  return { name, type, nullable: true };
+}
+
+/** Keyed by (received_at, id), so that a tombstone takes a letter back once it was sent again or purged. */
+function deadLetterTable(dataset: DatasetPlan): StoredTable {
+  return {
+    plan: {
+      name: deadLettersOf(dataset.name),
+      columns: [
+        required("received_at", timestamp),
+        required("id", int64),
+        required("position", int64),
+        required("line", int64),
+        optional("column", int64),
+        required("reason", text),
+        required("format", text),
+        required("producer", text),
+        required("raw", text),
+      ],
+      eventTime: "received_at",
+      key: ["received_at", "id"],
+      watermark: NO_WATERMARK,
+      dedup: null,
+    },
+    hasTombstones: true,
+    view: { schema: dataset.name, name: "dead_letters" },
+  };
+}
+
+/** The row as it is, and what it came too late for. */
+function lateRowTable(dataset: DatasetPlan): StoredTable {
+  return {
+    plan: {
+      name: lateRowsOf(dataset.name),
+      columns: [
+        ...dataset.columns.map((column) => ({ ...column, default: undefined })),
+        required("_window", text),
+        required("_window_start", timestamp),
+        required("_window_end", timestamp),
+        required("_watermark", timestamp),
+      ],
+      eventTime: dataset.eventTime,
+      key: [],
+      watermark: NO_WATERMARK,
+      dedup: null,
+    },
+    hasTombstones: false,
+    view: { schema: dataset.name, name: "late_rows" },
+  };
+}
+
+function resultTable(window: WindowPlan): StoredTable {
+  return {
+    plan: {
+      name: window.name,
+      columns: window.columns,
+      eventTime: "window_start",
+      key: ["window_start", ...window.by.map((one) => one.name)],
+      watermark: NO_WATERMARK,
+      dedup: null,
+    },
+    hasTombstones: true,
+    view: { schema: "main", name: window.name },
+  };
+}
+
+/** Answers that were given, so that a repeated request gets the same one. */
+function receiptTable(): StoredTable {
+  return {
+    plan: {
+      name: RECEIPTS,
+      columns: [
+        required("received_at", timestamp),
+        required("dataset", text),
+        required("key", text),
+        required("outcome", text),
+      ],
+      eventTime: "received_at",
+      key: [],
+      watermark: NO_WATERMARK,
+      dedup: null,
+    },
+    hasTombstones: false,
+    view: null,
+  };
+}

@@ -1,0 +1,166 @@
+/** One stored table at run time: the generations in memory, the chunks on disk, and SQL over both. */
+import { assert } from "../core/errors.ts";
+import { sql, type Sql } from "../core/sql.ts";
+import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
+import { chunkRelation } from "../storage/chunk-reader.ts";
+import { type ChunkRecord } from "../storage/manifest.ts";
+import { type StoredTable } from "./stored-tables.ts";
+
+const DAY_US = 86_400_000_000n;
+/** More marked days than this, and reads deduplicate the whole table: a shorter statement wins. */
+const MAX_MARKED_DAYS = 64;
+
+export interface RelationOptions {
+  /** Event time, microseconds, inclusive. */
+  readonly fromUs?: bigint | undefined;
+  /** Event time, microseconds, exclusive. */
+  readonly toUs?: bigint | undefined;
+  /** Only rows that came before this `_seq`. */
+  readonly beforeSeq?: number | undefined;
+  /** A one-column table of `_seq` whose rows are as if they had never come. */
+  readonly without?: Sql | undefined;
+}
+
+/** Mutable, and only the engine's writer changes it, after the change is committed in DuckDB. */
+export class Table {
+  readonly stored: StoredTable;
+  readonly #chunkRoot: string;
+  /** The memory table that rows go to. */
+  generation = 1;
+  /** A full memory table that a checkpoint is writing down. */
+  frozen: number | null = null;
+  memoryRows = 0;
+  frozenRows = 0;
+  nextSeq = 1;
+  chunks: readonly ChunkRecord[] = [];
+  /** Days (since the epoch) in which memory and chunks together may hold two rows of one key. */
+  repeatDays: ReadonlySet<number> = new Set();
+
+  constructor(stored: StoredTable, chunkRoot: string) {
+    this.stored = stored;
+    this.#chunkRoot = chunkRoot;
+  }
+
+  get name(): string {
+    return this.stored.plan.name;
+  }
+
+  get isKeyed(): boolean {
+    return this.stored.plan.key.length > 0;
+  }
+
+  /** With the event time in its key, a row can only repeat a key within one day. */
+  get isKeyTimed(): boolean {
+    return this.stored.plan.key.includes(this.stored.plan.eventTime);
+  }
+
+  /** All columns that are stored, the hidden ones last. */
+  get columnNames(): readonly string[] {
+    const names = this.stored.plan.columns.map((column) => column.name);
+    return this.stored.hasTombstones ? [...names, "_deleted", "_seq"] : [...names, "_seq"];
+  }
+
+  memoryTable(generation: number): Sql {
+    return sql`mem.${sql.id(`${this.name}@${generation}`)}`;
+  }
+
+  createMemoryTable(generation: number): Sql {
+    const columns = this.stored.plan.columns.map(
+      (column) => sql`${sql.id(column.name)} ${sql.keyword(columnTypeToDuckdb(column.type))}`,
+    );
+    if (this.stored.hasTombstones) columns.push(sql`_deleted BOOLEAN`);
+    columns.push(sql`_seq BIGINT`);
+    return sql`CREATE TABLE ${this.memoryTable(generation)} (${sql.join(columns)})`;
+  }
+
+  /**
+   * A sub-select over all rows in memory and chunks: `columnNames` in order, one row a key, without
+   * deleted rows.
+   */
+  relation(options: RelationOptions = {}, repeatDays: ReadonlySet<number> = this.repeatDays): Sql {
+    const all = this.#allRows(options);
+    if (!this.isKeyed) return all;
+    const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const alive = this.stored.hasTombstones ? sql`NOT _deleted` : sql`TRUE`;
+    const isPlain = this.isKeyTimed && repeatDays.size === 0;
+    if (isPlain) return sql`(SELECT ${names} FROM ${all} AS r WHERE ${alive})`;
+    const everywhere = !this.isKeyTimed || repeatDays.size > MAX_MARKED_DAYS;
+    if (everywhere) return sql`(SELECT ${names} FROM ${this.#newest(names, all)} AS r WHERE ${alive})`;
+    const marked = this.#isMarkedDay(repeatDays);
+    const plain = sql`(SELECT ${names} FROM ${all} AS p WHERE NOT (${marked}))`;
+    const newest = this.#newest(names, sql`(SELECT ${names} FROM ${all} AS m WHERE ${marked})`);
+    return sql`(SELECT ${names} FROM (SELECT ${names} FROM ${plain} AS x
+      UNION ALL SELECT ${names} FROM ${newest} AS y) AS r WHERE ${alive})`;
+  }
+
+  #newest(names: Sql, rows: Sql): Sql {
+    const key = sql.join(this.stored.plan.key.map((name) => sql.id(name)));
+    return sql`(SELECT ${names} FROM ${rows} AS n
+      QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY _seq DESC) = 1)`;
+  }
+
+  #isMarkedDay(days: ReadonlySet<number>): Sql {
+    const at = sql.id(this.stored.plan.eventTime);
+    const ranges = [...days].sort((a, b) => a - b).map((day) => {
+      const start = BigInt(day) * DAY_US;
+      return sql`(${at} >= make_timestamp(${sql.literal(start)}) AND ${at} < make_timestamp(${sql.literal(start + DAY_US)}))`;
+    });
+    return sql.join(ranges, " OR ");
+  }
+
+  #allRows(options: RelationOptions): Sql {
+    const { fromUs, toUs, beforeSeq, without } = options;
+    const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const at = sql.id(this.stored.plan.eventTime);
+    const conditions: Sql[] = [];
+    if (fromUs !== undefined) conditions.push(sql`${at} >= make_timestamp(${sql.literal(fromUs)})`);
+    if (toUs !== undefined) conditions.push(sql`${at} < make_timestamp(${sql.literal(toUs)})`);
+    if (beforeSeq !== undefined) conditions.push(sql`_seq < ${sql.literal(beforeSeq)}`);
+    if (without !== undefined) conditions.push(sql`_seq NOT IN (SELECT _seq FROM ${without})`);
+    const where = conditions.length === 0 ? sql.empty : sql` WHERE ${sql.join(conditions, " AND ")}`;
+    const parts = this.#memoryTables().map((table) => sql`SELECT ${names} FROM ${table}${where}`);
+    if (this.chunks.length > 0) {
+      const rows = chunkRelation(this.stored.plan, this.chunks, this.#chunkRoot, { fromUs, toUs });
+      if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c${where}`);
+    }
+    return sql`(${sql.join(parts, " UNION ALL ")})`;
+  }
+
+  #memoryTables(): readonly Sql[] {
+    const current = this.memoryTable(this.generation);
+    return this.frozen === null ? [current] : [this.memoryTable(this.frozen), current];
+  }
+
+  /** Statements that let SQL see the table: once for people, once with `_seq` for our own readers. */
+  viewStatements(repeatDays: ReadonlySet<number> = this.repeatDays): readonly Sql[] {
+    const { view, plan } = this.stored;
+    if (view === null) return [];
+    const names = sql.join(plan.columns.map((column) => sql.id(column.name)));
+    const rows = this.relation({}, repeatDays);
+    return [
+      sql`CREATE OR REPLACE VIEW rows.${sql.id(plan.name)} AS SELECT ${names}, _seq FROM ${rows} AS r`,
+      sql`CREATE OR REPLACE VIEW ${sql.id(view.schema, view.name)} AS SELECT ${names} FROM ${rows} AS r`,
+    ];
+  }
+
+  /** Rows from now on go to a new memory table; the old one waits to be written down. */
+  freeze(): void {
+    assert(this.frozen === null, `table ${this.name} is frozen twice`);
+    this.frozen = this.generation;
+    this.frozenRows = this.memoryRows;
+    this.generation += 1;
+    this.memoryRows = 0;
+  }
+
+  thaw(chunks: readonly ChunkRecord[], repeatDays: ReadonlySet<number>): void {
+    this.frozen = null;
+    this.frozenRows = 0;
+    this.chunks = chunks;
+    this.repeatDays = repeatDays;
+  }
+}
+
+export function dayOf(timeUs: bigint): number {
+  const day = timeUs / DAY_US;
+  return Number(timeUs % DAY_US < 0n ? day - 1n : day);
+}

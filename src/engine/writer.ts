@@ -1,0 +1,110 @@
+/** The single writer: one connection, one transaction at a time, groups in log order. */
+import { KurobeError } from "../core/errors.ts";
+import { Serial } from "../core/serial.ts";
+import { sql } from "../core/sql.ts";
+import { type Connection } from "../duckdb/duckdb.ts";
+import { type Plan } from "../plan/plan.ts";
+import { applyStaged } from "./applier.ts";
+import { applyControl, decodeControl } from "./control.ts";
+import { type Counters } from "./counters.ts";
+import { type Outcome } from "./outcome.ts";
+import { type Group, type Pending } from "./pipeline.ts";
+import { type Receipts } from "./receipts.ts";
+import { type Stage } from "./stage.ts";
+import { type Table } from "./table.ts";
+import { Transaction } from "./transaction.ts";
+
+export interface WriterDeps {
+  readonly plan: Plan;
+  readonly connection: Connection;
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly stages: readonly Stage[];
+  readonly receipts: Receipts;
+  readonly counters: Counters;
+  /** Called after each commit with the names of the tables that got rows. */
+  readonly onCommit: (changed: readonly string[]) => void;
+}
+
+export class Writer {
+  readonly #deps: WriterDeps;
+  readonly #serial = new Serial();
+  /** Position of the last entry whose effects are in the tables. */
+  appliedPosition = 0;
+  /** Raw bytes taken in since memory was last frozen: the measure of how full memory tables are. */
+  bytesSinceFreeze = 0;
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Runs between two groups, with the connection to itself. */
+  exclusive<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#serial.run(() => work(this.#deps.connection));
+  }
+
+  apply(group: Group): Promise<readonly (Outcome | null)[]> {
+    return this.#serial.run(() => this.#apply(group));
+  }
+
+  async #apply(group: Group): Promise<readonly (Outcome | null)[]> {
+    const { connection, tables, stages, receipts, counters } = this.#deps;
+    const tx = new Transaction(connection, tables);
+    try {
+      const outcomes = await connection.transaction(async () => {
+        const byPosition = new Map<number, Outcome>();
+        for (const entry of group.entries) await this.#applyCommand(tx, entry);
+        for (const staged of group.staged) {
+          const settled = await applyStaged(this.#deps, tx, staged);
+          for (const [index, outcome] of settled.entries()) {
+            const position = staged.decoded[index]?.batch.position;
+            if (position !== undefined) byPosition.set(position, outcome);
+          }
+        }
+        await receipts.write(tx);
+        return group.entries.map((entry) => byPosition.get(entry.position) ?? null);
+      });
+      const changed = tx.commit();
+      for (const part of [receipts, counters, ...stages]) part.commit();
+      this.#advance(group);
+      if (changed.length > 0) this.#deps.onCommit(changed);
+      return outcomes;
+    } catch (error) {
+      for (const part of [receipts, counters, ...stages]) part.rollback();
+      throw applyError(group, error);
+    }
+  }
+
+  async #applyCommand(tx: Transaction, entry: Pending): Promise<void> {
+    if (entry.header.kind === "tick") {
+      for (const stage of this.#deps.stages) await stage.tick(tx, entry.header.receivedAtUs);
+    }
+    if (entry.header.kind === "control") await applyControl(tx, decodeControl(entry.body));
+  }
+
+  #advance(group: Group): void {
+    const last = group.entries.at(-1);
+    if (last !== undefined) this.appliedPosition = last.position;
+    for (const entry of group.entries) this.bytesSinceFreeze += entry.body.length;
+  }
+
+  idle(): Promise<void> {
+    return this.#serial.idle();
+  }
+}
+
+function applyError(group: Group, cause: unknown): KurobeError {
+  const first = group.entries[0]?.position;
+  const last = group.entries.at(-1)?.position;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new KurobeError("KRB_ENGINE_APPLY", `applying positions ${first} to ${last} failed: ${message}`, {
+    cause,
+    details: { first, last },
+  });
+}
+
+/** The schemas that memory tables and views live in. */
+export async function createSchemas(connection: Connection, plan: Plan): Promise<void> {
+  for (const name of ["mem", "rows", ...plan.datasets.map((dataset) => dataset.name)]) {
+    await connection.run(sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(name)}`);
+  }
+}

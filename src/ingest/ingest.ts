@@ -1,0 +1,108 @@
+/** The front door: bounds what comes in, writes it to the log, and waits for what became of it. */
+import { KurobeError } from "../core/errors.ts";
+import { type Engine, type Outcome } from "../engine/engine.ts";
+import { type BodyFormat } from "../log/entry.ts";
+import { type Plan } from "../plan/plan.ts";
+
+export interface IngestLimits {
+  /** Of one body, after content decoding. */
+  readonly maxBodyBytes: number;
+  /** Of all bodies that were accepted and are not yet applied, together. */
+  readonly maxPendingBytes: number;
+}
+
+export interface IngestRequest {
+  readonly dataset: string;
+  readonly format: BodyFormat;
+  /** After content decoding. Must not change until the outcome is there. */
+  readonly body: Uint8Array;
+  readonly onInvalid: "dead_letter" | "reject";
+  /** Empty: the watermark follows the unnamed producer. */
+  readonly producer: string;
+  /** Empty: a repeated request is a new one. */
+  readonly idempotencyKey: string;
+}
+
+export interface Ingest {
+  readonly limits: IngestLimits;
+  /** Throws KRB_INGEST_UNKNOWN_DATASET. Call before reading a body. */
+  checkDataset(name: string): void;
+  /**
+   * Holds room for a body that is about to be read. Throws KRB_INGEST_BUSY (429, retry in a second) when
+   * too much is pending, KRB_INGEST_TOO_LARGE for a body beyond the limit. Release it when done.
+   */
+  reserve(sizeBytes: number): Reservation;
+  /** Resolves when the rows are durable and visible, or the body is refused. */
+  accept(request: IngestRequest): Promise<Outcome>;
+  readonly pendingBytes: number;
+}
+
+export interface Reservation extends Disposable {
+  /** The body turned out larger: same errors as `reserve`. */
+  grow(toBytes: number): void;
+}
+
+export function openIngest(plan: Plan, deps: { readonly engine: Engine; readonly limits: IngestLimits }): Ingest {
+  return new FrontDoor(plan, deps.engine, deps.limits);
+}
+
+class FrontDoor implements Ingest {
+  readonly limits: IngestLimits;
+  readonly #datasets: ReadonlySet<string>;
+  readonly #engine: Engine;
+  #pendingBytes = 0;
+
+  constructor(plan: Plan, engine: Engine, limits: IngestLimits) {
+    this.#datasets = new Set(plan.datasets.map((dataset) => dataset.name));
+    this.#engine = engine;
+    this.limits = limits;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  checkDataset(name: string): void {
+    if (this.#datasets.has(name)) return;
+    const known = [...this.#datasets].join(", ");
+    throw new KurobeError("KRB_INGEST_UNKNOWN_DATASET", `there is no dataset ${JSON.stringify(name.slice(0, 80))}`, {
+      hint: `The project has: ${known}.`,
+      details: { dataset: name.slice(0, 80) },
+    });
+  }
+
+  reserve(sizeBytes: number): Reservation {
+    let held = 0;
+    const grow = (toBytes: number): void => {
+      if (toBytes > this.limits.maxBodyBytes) {
+        throw new KurobeError("KRB_INGEST_TOO_LARGE", `the body is larger than ${this.limits.maxBodyBytes} bytes`, {
+          details: { maxBodyBytes: this.limits.maxBodyBytes },
+        });
+      }
+      const more = toBytes - held;
+      if (more <= 0) return;
+      // A single body always fits when nothing else is pending, whatever the bound.
+      if (this.#pendingBytes > 0 && this.#pendingBytes + more > this.limits.maxPendingBytes) {
+        throw new KurobeError("KRB_INGEST_BUSY", `${this.#pendingBytes} bytes wait to be applied`, {
+          details: { retryAfterSeconds: 1 },
+        });
+      }
+      this.#pendingBytes += more;
+      held = toBytes;
+    };
+    grow(sizeBytes);
+    return {
+      grow,
+      [Symbol.dispose]: () => {
+        this.#pendingBytes -= held;
+        held = 0;
+      },
+    };
+  }
+
+  async accept(request: IngestRequest): Promise<Outcome> {
+    this.checkDataset(request.dataset);
+    const { body, ...header } = request;
+    return this.#engine.submit(header, body).outcome;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Finds the late rows of a batch: rows that come after the watermark has passed the end of a window
+ * that they belong to. The watermark is taken row by row, so it does not matter how rows were batched.
+ */
+import { sql, type Sql } from "../core/sql.ts";
+import { type AppliedRows } from "../engine/stage.ts";
+import { lateRowsOf } from "../engine/stored-tables.ts";
+import { type Transaction } from "../engine/transaction.ts";
+import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { printExpression } from "../plan/print-duckdb.ts";
+import { bucketed } from "./bucket.ts";
+import { type Progress, slowestOther } from "./watermark.ts";
+
+/** All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the first). */
+const BATCH = sql`temp.late_batch`;
+
+/**
+ * Fills `BATCH` with the rows that may be late and gives their number. For a keyed dataset it holds all
+ * rows, because the row that one replaces may be late as well.
+ */
+export async function collectCandidates(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  rows: AppliedRows,
+  before: Progress,
+): Promise<number> {
+  const table = tx.table(dataset.name);
+  const at = sql.id(dataset.eventTime);
+  const columns = sql.join(table.columnNames.map((name) => sql.id(name)));
+  const number = (value: bigint | null | undefined): Sql =>
+    value === null || value === undefined ? sql`CAST(NULL AS BIGINT)` : sql`CAST(${sql.literal(value)} AS BIGINT)`;
+  const ownMax = number(before.producers.get(rows.producer)?.maxUs);
+  const others = number(slowestOther(before, rows.producer));
+  const outOfOrderness = sql.literal(dataset.watermark.outOfOrdernessUs);
+  // Without ORDER BY the running maximum streams, in the order in which rows were stored.
+  const own = sql`greatest(${ownMax}, max(epoch_us(${at})) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))`;
+  const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < _wm`;
+  return tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE late_batch AS
+        SELECT ${columns}, _wm FROM (
+          SELECT ${columns},
+                 greatest(${number(before.watermarkUs)},
+                          CASE WHEN _own IS NOT NULL THEN least(${others}, _own) - ${outOfOrderness} END) AS _wm
+            FROM (SELECT ${columns}, ${own} AS _own
+                    FROM ${table.memoryTable(table.generation)}
+                   WHERE _seq >= ${sql.literal(rows.firstSeq)} AND _seq < ${sql.literal(rows.endSeq)}) AS o) AS w
+        ${where}`,
+  );
+}
+
+/** Tables that one window's late rows are in, after `sortLate`. */
+export interface LateTables {
+  /** `_seq` of rows beyond the allowed lateness: as if they had never come, for this window. */
+  readonly beyond: Sql;
+  /** `_ws`, `_we`, the by-columns, `_late` (rows absorbed): groups to correct. */
+  readonly dirty: Sql;
+  readonly beyondRows: number;
+  readonly dirtyGroups: number;
+}
+
+/** Sorts the candidates by one window's rules, and files those beyond it under `<dataset>.late_rows`. */
+export async function sortLate(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  rows: AppliedRows,
+): Promise<LateTables> {
+  const beyond = sql`temp.late_beyond`;
+  const dirty = sql`temp.late_dirty`;
+  const events = sql`temp.late_events`;
+  await createEvents(tx, dataset, window, rows);
+  const beyondRows = await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE late_beyond AS
+        SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
+  );
+  await storeBeyond(tx, dataset, window);
+  const by = sql.join(window.by.map((one) => sql`, ${sql.id(one.name)}`), "");
+  const dirtyGroups = await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE late_dirty AS
+        SELECT _ws, _we${by}, count(DISTINCT _seq) AS _late FROM ${events} AS e
+         WHERE _within GROUP BY _ws, _we${by}`,
+  );
+  return { beyond, dirty, beyondRows, dirtyGroups };
+}
+
+/**
+ * One event for each late row and window that it changes: its own, and for an upsert the window of the
+ * row that it replaces. `_own` tells the two apart.
+ */
+async function createEvents(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  rows: AppliedRows,
+): Promise<void> {
+  const table = tx.table(dataset.name);
+  const columns = table.columnNames;
+  const own = await eventsOf(tx, dataset, window, BATCH, [...columns, "_wm"], sql`TRUE`);
+  let events = own;
+  if (table.isKeyed) {
+    const replaced = replacedRows(tx, dataset, rows);
+    const before = await eventsOf(tx, dataset, window, replaced, [...columns, "_wm"], sql`FALSE`);
+    events = sql`${own} UNION ALL ${before}`;
+  }
+  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE late_events AS ${events}`);
+}
+
+async function eventsOf(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  rows: Sql,
+  columns: readonly string[],
+  isOwn: Sql,
+): Promise<Sql> {
+  const at = sql.id(dataset.eventTime);
+  const inWindows = await bucketed(tx.connection, window, rows, at, columns);
+  const by = window.by.map((one) => sql`, ${printExpression(one.expression)} AS ${sql.id(one.name)}`);
+  const where = window.where === null ? sql.empty : sql`AND (${printExpression(window.where)})`;
+  const within =
+    window.late === "update"
+      ? sql`epoch_us(_we) + ${sql.literal(window.allowedLatenessUs)} > _wm`
+      : sql`FALSE`;
+  return sql`SELECT _seq, _ws, _we, _wm, ${within} AS _within, ${isOwn} AS _own${sql.join(by, "")}
+    FROM ${inWindows} AS b WHERE epoch_us(_we) <= _wm ${where}`;
+}
+
+/** For each row of the batch the version before it (stored, or earlier in the batch), under the new row's `_seq` and `_wm`. */
+function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows): Sql {
+  const table = tx.table(dataset.name);
+  const key = sql.join(dataset.key.map((name) => sql.id(name)));
+  const range = table.isKeyTimed
+    ? { fromUs: rows.eventTimeUs.min, toUs: rows.eventTimeUs.max + 1n }
+    : {};
+  const older = tx.relation(dataset.name, { ...range, beforeSeq: rows.firstSeq });
+  const stored = dataset.columns.map((column) => sql.id(column.name));
+  const names = sql.join(stored);
+  const previous = sql.join(
+    stored.map((name) => sql`lag(${name}) OVER versions AS ${name}`),
+  );
+  return sql`(SELECT ${names}, _seq, _wm FROM (
+      SELECT ${previous}, _seq, _wm, _is_new, lag(_seq) OVER versions AS _previous FROM (
+        SELECT ${names}, _seq, CAST(NULL AS BIGINT) AS _wm, FALSE AS _is_new
+          FROM ${older} AS o SEMI JOIN ${BATCH} AS n USING (${key})
+        UNION ALL SELECT ${names}, _seq, _wm, TRUE FROM ${BATCH} AS b) AS u
+      WINDOW versions AS (PARTITION BY ${key} ORDER BY _seq)) AS v
+    WHERE _is_new AND _previous IS NOT NULL)`;
+}
+
+async function storeBeyond(tx: Transaction, dataset: DatasetPlan, window: WindowPlan): Promise<void> {
+  const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
+  const from = sql`${BATCH} AS b JOIN (
+      SELECT DISTINCT _seq, _ws, _we FROM temp.late_events AS e WHERE NOT _within) AS e USING (_seq)`;
+  const [count] = await tx.connection.rows<{ rows: bigint }>(sql`SELECT count(*) AS rows FROM ${from}`);
+  if (count === undefined || count.rows === 0n) return;
+  const ordered = sql`(SELECT ${names}, e._ws, e._we, b._wm,
+      row_number() OVER (ORDER BY b._seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
+  const own = sql.join(dataset.columns.map((column) => sql.id(column.name)));
+  await tx.insert(lateRowsOf(dataset.name), {
+    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm)`,
+    from: ordered,
+    offset: sql`_place`,
+    span: Number(count.rows),
+    repeats: "never",
+  });
+}
+
+/** `_seq` of the rows that were beyond at least one window's lateness. */
+export async function beyondSeqs(tx: Transaction, tables: LateTables): Promise<readonly number[]> {
+  const rows = await tx.connection.rows<{ _seq: bigint }>(sql`SELECT _seq FROM ${tables.beyond} AS b`);
+  return rows.map((row) => Number(row._seq));
+}

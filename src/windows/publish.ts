@@ -1,0 +1,160 @@
+/** Closes windows and corrects them: one SQL aggregation over stored rows each. */
+import { sql, type Sql } from "../core/sql.ts";
+import { type Transaction } from "../engine/transaction.ts";
+import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { printAggregate, printExpression } from "../plan/print-duckdb.ts";
+import { bucketed } from "./bucket.ts";
+import { type LateTables } from "./late.ts";
+
+export interface Range {
+  readonly fromUs: bigint;
+  readonly toUs: bigint;
+}
+
+/** Publishes the windows that lie in `range` (aligned to their borders). Gives the number of results. */
+export async function publishClosed(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  range: Range,
+  late: LateTables | null,
+): Promise<number> {
+  const rows = tx.relation(dataset.name, { ...range, without: excluded(late) });
+  const groups = await aggregate(tx, dataset, window, rows);
+  const names = byNames(window);
+  const measures = window.measures.map((one) => sql.id("g", one.name));
+  const revision =
+    late === null || late.dirtyGroups === 0
+      ? { value: sql`1`, join: sql.empty }
+      : {
+          value: sql`1 + coalesce(d._late, 0)`,
+          join: sql`LEFT JOIN ${late.dirty} AS d ON ${sameGroup(window, "g", "d")}`,
+        };
+  return insertResults(tx, window, "never", {
+    values: [sql`g._ws`, sql`g._we`, ...names.map((name) => sql.id("g", name)), ...measures, revision.value, sql`FALSE`],
+    from: sql`${groups} AS g ${revision.join}`,
+    order: [sql`g._ws`, ...names.map((name) => sql.id("g", name))],
+  });
+}
+
+/** Publishes corrections of windows that were closed before `closedBeforeUs`. */
+export async function publishCorrections(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  closedBeforeUs: bigint,
+  late: LateTables,
+): Promise<number> {
+  const wasClosed = sql`_ws < make_timestamp(${sql.literal(closedBeforeUs)})`;
+  const [range] = await tx.connection.rows<{ from: bigint | null; to: bigint | null }>(
+    sql`SELECT epoch_us(min(_ws)) AS "from", epoch_us(max(_we)) AS "to" FROM ${late.dirty} AS d WHERE ${wasClosed}`,
+  );
+  if (range === undefined || range.from === null || range.to === null) return 0;
+  const span = { fromUs: range.from, toUs: range.to };
+  const rows = tx.relation(dataset.name, { ...span, without: excluded(late) });
+  const groups = await aggregate(tx, dataset, window, rows, late.dirty);
+  const older = tx.relation(window.name, span);
+  const names = byNames(window);
+  return insertResults(tx, window, "always", {
+    values: [
+      sql`d._ws`,
+      sql`d._we`,
+      ...names.map((name) => sql.id("d", name)),
+      ...window.measures.map((one) => sql.id("g", one.name)),
+      sql`coalesce(o.revision, 1) + d._late`,
+      // A group without rows is taken back: an upsert moved its last row elsewhere.
+      sql`g._ws IS NULL`,
+    ],
+    from: sql`(SELECT _ws, _we, _late${sql.join(names.map((name) => sql`, ${sql.id(name)}`), "")}
+        FROM ${late.dirty} AS all_dirty WHERE ${wasClosed}) AS d
+      LEFT JOIN ${groups} AS g ON ${sameGroup(window, "d", "g")}
+      LEFT JOIN ${older} AS o ON ${sameResult(window)}
+      WHERE g._ws IS NOT NULL OR o.revision IS NOT NULL`,
+    order: [sql`d._ws`, ...names.map((name) => sql.id("d", name))],
+  });
+}
+
+function excluded(late: LateTables | null): Sql | undefined {
+  return late === null || late.beyondRows === 0 ? undefined : late.beyond;
+}
+
+function byNames(window: WindowPlan): readonly string[] {
+  return window.by.map((one) => one.name);
+}
+
+/** A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names. */
+async function aggregate(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  rows: Sql,
+  only?: Sql,
+): Promise<Sql> {
+  const columns = tx.table(dataset.name).columnNames;
+  const at = sql.id(dataset.eventTime);
+  const inWindows = await bucketed(tx.connection, window, rows, at, columns);
+  const by = window.by.map((one) => ({ name: sql.id(`by ${one.name}`), sql: printExpression(one.expression), as: sql.id(one.name) }));
+  const where = window.where === null ? sql.empty : sql`WHERE (${printExpression(window.where)})`;
+  const keyed = sql`(SELECT ${sql.join(columns.map((name) => sql.id("b", name)))}, _ws, _we
+      ${sql.join(by.map((one) => sql`, ${one.sql} AS ${one.name}`), "")}
+    FROM ${inWindows} AS b ${where})`;
+  const chosen =
+    only === undefined
+      ? sql.empty
+      : sql`WHERE EXISTS (SELECT 1 FROM ${only} AS d WHERE d._ws = k._ws
+          ${sql.join(by.map((one) => sql` AND d.${one.as} IS NOT DISTINCT FROM k.${one.name}`), "")})`;
+  const scope = { eventTime: at, seq: sql`_seq` };
+  const measures = window.measures.map(
+    (one) => sql`, ${printAggregate(one.aggregate, scope)} AS ${sql.id(one.name)}`,
+  );
+  return sql`(SELECT _ws, _we ${sql.join(by.map((one) => sql`, ${one.name} AS ${one.as}`), "")}
+      ${sql.join(measures, "")}
+    FROM ${keyed} AS k ${chosen}
+    GROUP BY _ws, _we ${sql.join(by.map((one) => sql`, ${one.name}`), "")})`;
+}
+
+function sameGroup(window: WindowPlan, left: string, right: string): Sql {
+  const parts = window.by.map(
+    (one) => sql` AND ${sql.id(left, one.name)} IS NOT DISTINCT FROM ${sql.id(right, one.name)}`,
+  );
+  return sql`${sql.id(left, "_ws")} = ${sql.id(right, "_ws")}${sql.join(parts, "")}`;
+}
+
+function sameResult(window: WindowPlan): Sql {
+  const parts = window.by.map(
+    (one) => sql` AND d.${sql.id(one.name)} IS NOT DISTINCT FROM o.${sql.id(one.name)}`,
+  );
+  return sql`d._ws = o.window_start${sql.join(parts, "")}`;
+}
+
+interface Results {
+  readonly values: readonly Sql[];
+  readonly from: Sql;
+  readonly order: readonly Sql[];
+}
+
+async function insertResults(
+  tx: Transaction,
+  window: WindowPlan,
+  repeats: "never" | "always",
+  results: Results,
+): Promise<number> {
+  const names = tx.table(window.name).columnNames.filter((name) => name !== "_seq");
+  const selected = results.values.map((value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`);
+  await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE new_results AS
+        SELECT ${sql.join(selected)}, row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
+          FROM ${results.from}`,
+  );
+  const [count] = await tx.connection.rows<{ rows: bigint }>(sql`SELECT count(*) AS rows FROM temp.new_results`);
+  const rows = Number(count?.rows ?? 0n);
+  if (rows === 0) return 0;
+  await tx.insert(window.name, {
+    columns: sql.join(names.map((name) => sql.id(name))),
+    from: sql`temp.new_results`,
+    offset: sql`_place`,
+    span: rows,
+    repeats,
+  });
+  return rows;
+}

@@ -1,0 +1,207 @@
+/** Keeps windows right as batches arrive, late rows included. */
+import { type AppliedRows, type Stage } from "../engine/stage.ts";
+import { type Transaction } from "../engine/transaction.ts";
+import { type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
+import { closedBoundary } from "./bucket.ts";
+import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
+import { publishClosed, publishCorrections } from "./publish.ts";
+import {
+  advance,
+  expire,
+  nextExpiryUs,
+  NO_PROGRESS,
+  type Progress,
+  progressFromState,
+  type ProgressState,
+  progressToState,
+} from "./watermark.ts";
+
+interface WindowProgress {
+  /** All windows that end here or earlier are closed; null before the first one. */
+  readonly closedUntilUs: bigint | null;
+  readonly published: number;
+  readonly corrected: number;
+}
+
+const NOTHING_CLOSED: WindowProgress = { closedUntilUs: null, published: 0, corrected: 0 };
+
+interface WindowStageState {
+  readonly datasets: Readonly<Record<string, ProgressState>>;
+  readonly windows: Readonly<
+    Record<string, { closedUntilUs: string | null; published: number; corrected: number }>
+  >;
+}
+
+export interface WindowStage extends Stage {
+  /** When a tick would change something, by received time; null when none would. */
+  nextTickUs(): bigint | null;
+  watermarkUs(dataset: string): bigint | null;
+}
+
+export function windowStage(plan: Plan): WindowStage {
+  return new TumblingStage(plan);
+}
+
+class TumblingStage implements WindowStage {
+  readonly name = "windows";
+  readonly #plan: Plan;
+  #progress = new Map<string, Progress>();
+  #windows = new Map<string, WindowProgress>();
+  #progressDraft = new Map<string, Progress>();
+  #windowDraft = new Map<string, WindowProgress>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
+    const dataset = this.#dataset(rows.dataset);
+    const before = this.#progressOf(dataset.name);
+    const after = advance(before, dataset.watermark, {
+      producer: rows.producer,
+      minUs: rows.eventTimeUs.min,
+      maxUs: rows.eventTimeUs.max,
+      receivedAtUs: rows.receivedAtUs,
+    });
+    this.#progressDraft.set(dataset.name, after);
+    const windows = this.#windowsOf(dataset.name);
+    const late = new Set<number>();
+    let candidates: number | null = null;
+    for (const window of windows) {
+      let tables: LateTables | null = null;
+      if (mayBeLate(tx, dataset, window, rows, after)) {
+        candidates ??= await collectCandidates(tx, dataset, rows, before);
+        if (candidates > 0) {
+          tables = await sortLate(tx, dataset, window, rows);
+          if (tables.beyondRows > 0) for (const seq of await beyondSeqs(tx, tables)) late.add(seq);
+        }
+      }
+      await this.#publish(tx, dataset, window, after, tables);
+    }
+    return [...late];
+  }
+
+  async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
+    for (const dataset of this.#plan.datasets) {
+      const before = this.#progressOf(dataset.name);
+      const after = expire(before, dataset.watermark, receivedAtUs);
+      if (after === before) continue;
+      this.#progressDraft.set(dataset.name, after);
+      for (const window of this.#windowsOf(dataset.name)) {
+        await this.#publish(tx, dataset, window, after, null);
+      }
+    }
+  }
+
+  async #publish(
+    tx: Transaction,
+    dataset: DatasetPlan,
+    window: WindowPlan,
+    progress: Progress,
+    late: LateTables | null,
+  ): Promise<void> {
+    const before = this.#windowProgressOf(window.name);
+    let { published, corrected, closedUntilUs } = before;
+    if (late !== null && late.dirtyGroups > 0 && closedUntilUs !== null) {
+      corrected += await publishCorrections(tx, dataset, window, closedUntilUs, late);
+    }
+    const { watermarkUs, minEventTimeUs } = progress;
+    if (watermarkUs !== null && minEventTimeUs !== null) {
+      const toUs = closedBoundary(window, watermarkUs);
+      const fromUs = closedUntilUs ?? closedBoundary(window, minEventTimeUs);
+      if (toUs > fromUs) {
+        published += await publishClosed(tx, dataset, window, { fromUs, toUs }, late);
+      }
+      closedUntilUs = closedUntilUs === null || toUs > closedUntilUs ? toUs : closedUntilUs;
+    }
+    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected });
+  }
+
+  #dataset(name: string): DatasetPlan {
+    const dataset = this.#plan.datasets.find((one) => one.name === name);
+    if (dataset === undefined) throw new Error(`the plan has no dataset ${name}`);
+    return dataset;
+  }
+
+  #windowsOf(dataset: string): readonly WindowPlan[] {
+    return this.#plan.windows.filter((window) => window.from === dataset);
+  }
+
+  #progressOf(dataset: string): Progress {
+    return this.#progressDraft.get(dataset) ?? this.#progress.get(dataset) ?? NO_PROGRESS;
+  }
+
+  #windowProgressOf(window: string): WindowProgress {
+    return this.#windowDraft.get(window) ?? this.#windows.get(window) ?? NOTHING_CLOSED;
+  }
+
+  commit(): void {
+    for (const [name, progress] of this.#progressDraft) this.#progress.set(name, progress);
+    for (const [name, progress] of this.#windowDraft) this.#windows.set(name, progress);
+    this.rollback();
+  }
+
+  rollback(): void {
+    this.#progressDraft = new Map();
+    this.#windowDraft = new Map();
+  }
+
+  nextTickUs(): bigint | null {
+    let next: bigint | null = null;
+    for (const dataset of this.#plan.datasets) {
+      const due = nextExpiryUs(this.#progressOf(dataset.name), dataset.watermark);
+      if (due !== null && (next === null || due < next)) next = due;
+    }
+    return next;
+  }
+
+  watermarkUs(dataset: string): bigint | null {
+    return this.#progressOf(dataset).watermarkUs;
+  }
+
+  state(): WindowStageState {
+    return {
+      datasets: Object.fromEntries(
+        [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
+      ),
+      windows: Object.fromEntries(
+        [...this.#windows].map(([name, one]) => [
+          name,
+          { ...one, closedUntilUs: one.closedUntilUs === null ? null : String(one.closedUntilUs) },
+        ]),
+      ),
+    };
+  }
+
+  restore(state: unknown): void {
+    const { datasets, windows } = state as WindowStageState;
+    this.#progress = new Map(
+      Object.entries(datasets).map(([name, one]) => [name, progressFromState(one)]),
+    );
+    this.#windows = new Map(
+      Object.entries(windows).map(([name, one]) => [
+        name,
+        { ...one, closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs) },
+      ]),
+    );
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return { ...this.state() };
+  }
+}
+
+/** Whether a row of the batch can belong to a window that is over by the end of the batch. */
+function mayBeLate(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+  rows: AppliedRows,
+  after: Progress,
+): boolean {
+  if (after.watermarkUs === null) return false;
+  const table = tx.table(dataset.name);
+  // An upsert whose key leaves time open may replace a row of any window.
+  if (table.isKeyed && !table.isKeyTimed) return true;
+  return rows.eventTimeUs.min < closedBoundary(window, after.watermarkUs);
+}
