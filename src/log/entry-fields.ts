@@ -1,0 +1,40 @@
+/** The part of an entry header that a frame carries as JSON: everything but kind and time. */
+import { type BodyFormat, type EntryHeader } from "./entry.ts";
+import { type FrameKind } from "./segment-format.ts";
+
+const EMPTY = new Uint8Array(0);
+const FORMATS: ReadonlySet<unknown> = new Set<BodyFormat>(["ndjson", "json", "csv", "parquet"]);
+
+export function encodeFields(header: EntryHeader): Uint8Array {
+  if (header.kind !== "batch") return EMPTY;
+  const { dataset, format, onInvalid, producer, idempotencyKey } = header;
+  const fields = { dataset, format, onInvalid, producer, idempotencyKey };
+  return Buffer.from(JSON.stringify(fields), "utf8");
+}
+
+/** Nothing where the fields are not what this version writes; the caller says in which file. */
+export function decodeFields(
+  kind: Exclude<FrameKind, "mark">,
+  receivedAtUs: bigint,
+  bytes: Uint8Array,
+): EntryHeader | undefined {
+  if (kind !== "batch") return { kind, receivedAtUs };
+  const { dataset, format, onInvalid, producer, idempotencyKey } = parseObject(bytes);
+  if (typeof dataset !== "string" || typeof producer !== "string") return undefined;
+  if (typeof idempotencyKey !== "string" || !isFormat(format)) return undefined;
+  if (onInvalid !== "dead_letter" && onInvalid !== "reject") return undefined;
+  return { kind, dataset, format, onInvalid, receivedAtUs, producer, idempotencyKey };
+}
+
+function isFormat(value: unknown): value is BodyFormat {
+  return FORMATS.has(value);
+}
+
+function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
