@@ -1,0 +1,22 @@
+/** What a project file imports. */
+export {
+  avg,
+  count,
+  countDistinct,
+  first,
+  last,
+  max,
+  min,
+  sum,
+  type Aggregate,
+  type Measure,
+} from "./project/aggregate.ts";
+export { column, type Column, type JsonValue, type TimestampOptions } from "./project/column.ts";
+export { dataset, type DatasetDefinition, type DatasetSpec, type Duration } from "./project/dataset.ts";
+export { coalesce, col, when, type CastTarget, type Expression } from "./project/expression.ts";
+export { type TimePart, type TimeUnit } from "./project/expression.ts";
+export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";
+export { type NewRow, type Row } from "./project/row.ts";
+export { tumbling, type TumblingSpec, type WindowDefinition } from "./project/window.ts";
+export { isKurobeError, KurobeError } from "./core/errors.ts";
+export { type ErrorCode } from "./core/error-catalog.ts";

@@ -1,0 +1,21 @@
+/** What the user declares, exactly as written: plain frozen values; nothing happens on import. */
+import { BRAND, type Branded } from "./brand.ts";
+import { type DatasetDefinition } from "./dataset.ts";
+import { type WindowDefinition } from "./window.ts";
+
+export interface ProjectSpec {
+  /** Small letters, digits and underscores, like every name in it. */
+  readonly name: string;
+  readonly datasets: Readonly<Record<string, DatasetDefinition>>;
+  readonly windows?: Readonly<Record<string, WindowDefinition>>;
+}
+
+export interface ProjectDefinition<S extends ProjectSpec = ProjectSpec> extends Branded<"project"> {
+  /** As written; `plan/resolve.ts` checks it. */
+  readonly spec: S;
+}
+
+/** The default export of `kurobe.config.ts`. */
+export function defineProject<const S extends ProjectSpec>(spec: S): ProjectDefinition<S> {
+  return Object.freeze({ [BRAND]: "project" as const, spec });
+}

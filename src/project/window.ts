@@ -1,0 +1,79 @@
+/** Windows over the rows of a dataset, by event time, as declared. */
+import { type Measure } from "./aggregate.ts";
+import { BRAND, type Branded } from "./brand.ts";
+import { type ColumnName, type Columns, type DatasetDefinition, type Duration } from "./dataset.ts";
+import { type Expression } from "./expression.ts";
+import { type ReadOf, type ReadResult } from "./result.ts";
+
+/** The dataset itself, or its name where it is declared elsewhere. */
+export type Source = DatasetDefinition | string;
+
+export type NameIn<S extends Source> =
+  S extends DatasetDefinition<infer C> ? ColumnName<C> : string;
+
+type ColumnsOf<S extends Source> = S extends DatasetDefinition<infer C> ? C : Columns;
+
+type By<N extends string> =
+  | readonly N[]
+  | Readonly<Record<string, N | Expression<N, "row", unknown>>>;
+
+export interface TumblingSpec<S extends Source, B, M> {
+  readonly from: S;
+  /** Fixed (`"5m"`, `"6 hours"`) or of the calendar (`"1 day"`, `"1 week"`, `"1 month"`). */
+  readonly size: Duration;
+  /** One result for each combination of these. */
+  readonly by?: B;
+  /** Only rows where this is true take part. */
+  readonly where?: Expression<NameIn<S>, "row", unknown>;
+  readonly measure: M;
+  /** The IANA zone of calendar sizes. Default `"UTC"`. */
+  readonly timezone?: string;
+  /** How long after its end a window still takes rows in. Default `"0s"`. */
+  readonly allowedLateness?: Duration;
+  /**
+   * `"update"`: late rows inside the lateness correct the result. `"side"`: they only go to
+   * `late_rows`. Default `"update"`.
+   */
+  readonly late?: "update" | "side";
+}
+
+export interface WindowDefinition<R = unknown> extends Branded<"window"> {
+  readonly kind: "tumbling";
+  /** For the compiler only. */
+  readonly row?: R;
+  /** As written; `plan/resolve.ts` checks it. */
+  readonly spec: unknown;
+}
+
+type ByRow<B, C extends Columns> = B extends readonly (infer N)[]
+  ? { readonly [K in N & string]: K extends keyof C ? ReadOf<C[K]> : unknown }
+  : {
+      readonly [K in keyof B]: B[K] extends { readonly result?: infer R }
+        ? ReadResult<R, C>
+        : B[K] extends keyof C
+          ? ReadOf<C[B[K]]>
+          : unknown;
+    };
+
+type MeasureRow<M, C extends Columns> = {
+  readonly [K in keyof M]: M[K] extends { readonly result?: infer R } ? ReadResult<R, C> : never;
+};
+
+type Flat<T> = { readonly [K in keyof T]: T[K] };
+
+type WindowRow<S extends Source, B, M> = Flat<
+  { readonly window_start: string; readonly window_end: string } & ByRow<B, ColumnsOf<S>> &
+    MeasureRow<M, ColumnsOf<S>> & { readonly revision: number }
+>;
+
+/**
+ * Windows of one size, side by side, half-open: `[start, end)`. Fixed sizes count from 1970-01-01 in
+ * UTC; calendar sizes follow the clock of `timezone` through its changes.
+ */
+export function tumbling<
+  S extends Source,
+  const B extends By<NameIn<S>> = readonly [],
+  const M extends Readonly<Record<string, Measure<NameIn<S>>>> = Record<never, never>,
+>(spec: TumblingSpec<S, B, M>): WindowDefinition<WindowRow<S, B, M>> {
+  return Object.freeze({ [BRAND]: "window" as const, kind: "tumbling" as const, spec });
+}
