@@ -12,7 +12,7 @@ import { LogWriter } from "./log-writer.ts";
 import { findBrokenLink, listSegments, prepareSegment, publishSegment } from "./segment-files.ts";
 import { type Segment, type SegmentListing } from "./segment-files.ts";
 import { type Appended, type CutTail, type LogStats, SegmentedLog } from "./segmented-log.ts";
-import { openTail, segmentStart, type Tail } from "./tail.ts";
+import { emptyScan, openTail, type Tail } from "./tail.ts";
 
 export type { Appended, CutTail, LogStats } from "./segmented-log.ts";
 
@@ -74,6 +74,8 @@ async function openSound(directory: string, options: LogOptions): Promise<Log> {
   const listing = await listSegments(directory, disk);
   const segments = soundSegments(directory, listing, required?.logId);
   for (const path of listing.unfinished) await disk.remove(path);
+  // The last process may have ended between giving a segment its name and making that durable.
+  await disk.syncDirectory(directory);
   await using opening = new Lifetime();
   const newest = segments.at(-1);
   let tail: Tail;
@@ -141,8 +143,7 @@ async function createLog(directory: string, options: LogOptions, clock: Clock): 
   opening.own(file);
   await publishSegment(segment.path, disk);
   opening.move();
-  const end = segmentStart(segment);
-  return { segment, file, cutBytes: 0, scan: { end, entries: 0, isMarked: false, bad: undefined } };
+  return { segment, file, cutBytes: 0, scan: emptyScan(segment) };
 }
 
 /** The log's place in a data directory. */

@@ -6,12 +6,16 @@ import { type Damage, damageError } from "./log-failures.ts";
 import { type Segment } from "./segment-files.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-format.ts";
 
+const COPY_BYTES = 1_048_576;
+
 export interface Scan {
   /** Behind the last good frame. */
   readonly end: FrameStart & { readonly chain: number };
   readonly entries: number;
   /** Whether the last good frame is a mark: the segment was closed in order there. */
   readonly isMarked: boolean;
+  /** The start of the last group: only what lies below is known to have been synced. */
+  readonly durableOffset: number;
   readonly bad: Extract<FrameStep, { readonly kind: "bad" }> | undefined;
 }
 
@@ -21,17 +25,26 @@ export async function scanSegment(file: DiskFile, segment: Segment): Promise<Sca
   const reader = new FrameReader(file, segment.seed, start, segment.sizeBytes);
   let entries = 0;
   let isMarked = false;
+  let durableOffset = start.offset;
   for (;;) {
     const step = await reader.next();
     if (step.kind === "frame") {
       isMarked = step.frame.header.kind === "mark";
+      durableOffset = step.frame.header.durableOffset;
       entries += isMarked ? 0 : 1;
       continue;
     }
     const { at } = reader;
     const end = { ...at, chain: at.chain ?? segment.seed };
-    return { end, entries, isMarked, bad: step.kind === "bad" ? step : undefined };
+    const bad = step.kind === "bad" ? step : undefined;
+    return { end, entries, isMarked, durableOffset, bad };
   }
+}
+
+/** Of a segment that was just made. */
+export function emptyScan(segment: Segment): Scan {
+  const end = segmentStart(segment);
+  return { end, entries: 0, isMarked: false, durableOffset: end.offset, bad: undefined };
 }
 
 export function segmentStart(segment: Segment): FrameStart & { readonly chain: number } {
@@ -88,7 +101,21 @@ export async function openTail(
   }
   const cutBytes = segment.sizeBytes - offset;
   if (cutBytes > 0) await file.truncate(offset);
+  await rewrite(file, scan.durableOffset, offset);
   await file.sync();
   opening.move();
   return { segment, file, scan, cutBytes };
+}
+
+/**
+ * Writes bytes over themselves. Where the last process stopped because a sync failed, the system
+ * shows its last group from memory but believes that it has been written: a sync alone would
+ * succeed and do nothing.
+ */
+async function rewrite(file: DiskFile, fromOffset: number, toOffset: number): Promise<void> {
+  for (let at = fromOffset; at < toOffset; at += COPY_BYTES) {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, toOffset - at));
+    const done = await file.read(chunk, at);
+    await file.write([chunk.subarray(0, done)], at);
+  }
 }

@@ -99,6 +99,12 @@ export class SimDisk implements Disk, AsyncDisposable {
     this.#errorPoint = { from, to: from + times - 1, code };
   }
 
+  /** Forgets the crash point and the errors that have not come up yet. */
+  disarm(): void {
+    this.#crashPoint = undefined;
+    this.#errorPoint = undefined;
+  }
+
   /**
    * Cuts the power, wherever the program is, and starts the machine again: the directory then holds
    * one of the states that a real one could, chosen by the seed. Open files are dead.
@@ -320,8 +326,7 @@ export class SimDisk implements Disk, AsyncDisposable {
     }
     this.#names.reset(names);
     this.#removed.clear();
-    this.#crashPoint = undefined;
-    this.#errorPoint = undefined;
+    this.disarm();
     this.#isCrashed = false;
   }
 }

@@ -33,12 +33,7 @@ export class SimInode {
   /** A sync that worked: the file's bytes now, but for the sectors lost before, are durable. */
   commit(now: Uint8Array): void {
     const next = Buffer.from(now);
-    for (const sector of this.#lost) {
-      const at = sector * SECTOR_BYTES;
-      const end = Math.min(at + SECTOR_BYTES, next.length);
-      next.fill(0, at, end);
-      this.#durable.copy(next, at, at, end);
-    }
+    for (const sector of this.#lost) copySector(this.#durable, next, sector);
     this.#durable = next;
     this.#pending = [];
   }
@@ -86,12 +81,7 @@ export class SimInode {
   #withLost(bytes: Buffer, random: Random): Buffer {
     const result = Buffer.from(bytes);
     for (const sector of this.#lost) {
-      if (random.chance(0.5)) continue;
-      const at = sector * SECTOR_BYTES;
-      const end = Math.min(at + SECTOR_BYTES, result.length);
-      if (at >= end) continue;
-      result.fill(0, at, end);
-      this.#durable.copy(result, at, at, end);
+      if (random.chance(0.5)) copySector(this.#durable, result, sector);
     }
     return result;
   }
@@ -143,11 +133,19 @@ function zeroTail(before: Buffer, newest: Buffer, random: Random): Buffer {
 function mixedSectors(versions: readonly Buffer[], random: Random): Buffer {
   const sizeBytes = random.pick(versions).length;
   const result = Buffer.alloc(sizeBytes);
-  for (let at = 0; at < sizeBytes; at += SECTOR_BYTES) {
-    const end = Math.min(at + SECTOR_BYTES, sizeBytes);
-    random.pick(versions).copy(result, at, at, end);
+  for (let sector = 0; sector * SECTOR_BYTES < sizeBytes; sector += 1) {
+    copySector(random.pick(versions), result, sector);
   }
   return result;
+}
+
+/** Zeros where `from` is shorter; the size of `into` stays. */
+function copySector(from: Buffer, into: Buffer, sector: number): void {
+  const at = sector * SECTOR_BYTES;
+  const end = Math.min(at + SECTOR_BYTES, into.length);
+  if (at >= end) return;
+  into.fill(0, at, end);
+  into.set(from.subarray(at, end), at);
 }
 
 function firstDifference(left: Buffer, right: Buffer): number {
