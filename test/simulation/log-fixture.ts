@@ -40,7 +40,7 @@ export function randomEntry(random: Random, number: number): Written {
     { kind: "tick", receivedAtUs },
     { kind: "control", receivedAtUs },
   ]);
-  const sizeBytes = random.pick([0, 1, 60, 400, 512, 1500, 4096, 5000]);
+  const sizeBytes = random.pick([0, 1, 60, 200, 400, 400, 512, 700, 1500, 5000]);
   const body = Buffer.alloc(sizeBytes, `#${number} `);
   return { header, body };
 }
@@ -54,9 +54,9 @@ export function inParts(body: Uint8Array, random: Random): readonly Uint8Array[]
 
 export function openSmallLog(
   directory: string,
-  options: Omit<LogOptions, "settings" | "newLogId">,
+  options: Omit<LogOptions, "newLogId">,
 ): Promise<Log> {
-  return openLog(directory, { ...options, settings: SMALL_SETTINGS, newLogId: () => LOG_ID });
+  return openLog(directory, { settings: SMALL_SETTINGS, ...options, newLogId: () => LOG_ID });
 }
 
 /** Everything the log hands out, as comparable values. */

@@ -64,8 +64,9 @@ export class SimDisk implements Disk, AsyncDisposable {
   #errorPoint: ErrorPoint | undefined;
   #isCrashed = false;
 
-  constructor(root: string = fs.mkdtempSync(join(tmpdir(), "kurobe-sim-"))) {
-    this.root = root;
+  /** In a fresh directory below `parent`. */
+  constructor(parent: string = fastDirectory()) {
+    this.root = fs.mkdtempSync(join(parent, "kurobe-sim-"));
   }
 
   /** Changes and syncs so far; reading counts as none. */
@@ -396,6 +397,16 @@ class SimFile implements DiskFile {
     const bytes = Buffer.alloc(fs.fstatSync(this.#descriptor).size);
     fs.readSync(this.#descriptor, bytes, 0, bytes.length, 0);
     return bytes;
+  }
+}
+
+/** Durability is simulated, so files in memory do; where there is enough of it. */
+function fastDirectory(): string {
+  try {
+    const { bavail, bsize } = fs.statfsSync("/dev/shm");
+    return bavail * bsize > 2 ** 30 ? "/dev/shm" : tmpdir();
+  } catch {
+    return tmpdir();
   }
 }
 
