@@ -38,6 +38,13 @@ export type Decoded =
       readonly rejects: readonly Reject[];
     };
 
+export interface EventTimes {
+  readonly min: bigint;
+  readonly max: bigint;
+  /** How far a row stays behind the latest row before it, at most; null where that is not known. */
+  readonly disorder: bigint | null;
+}
+
 /** The rows of one or more batches of one dataset, typed and checked, in a table of their own. */
 export interface Staged extends AsyncDisposable {
   readonly dataset: string;
@@ -45,7 +52,7 @@ export interface Staged extends AsyncDisposable {
   readonly table: Sql;
   readonly rows: number;
   /** Undefined where no row was accepted. */
-  readonly eventTimeUs: { readonly min: bigint; readonly max: bigint } | undefined;
+  readonly eventTimeUs: EventTimes | undefined;
   readonly decoded: readonly Decoded[];
 }
 

@@ -4,7 +4,7 @@
  */
 import { BYTE, plainTimestamp } from "./plain-value.ts";
 import { type RowShape } from "./row-shape.ts";
-import { type Scan, type ScanLimits, type SuspectLine } from "./scan.ts";
+import { followedBy, NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
 
 export interface CsvHeader {
   /** Names as they stand in the header, unquoted. */
@@ -80,11 +80,14 @@ export function scanCsv(
   let line = 2;
   let start = header.bodyStart;
   let hasBlankLines = false;
+  const clock = new RowClock(limits.maxEventTimeUs);
   while (start < body.length) {
-    let end = plainRecordEnd(body, start, shape, fileColumns, limits.maxEventTimeUs);
+    let end = plainRecordEnd(body, start, shape, fileColumns, clock);
     let lines = 1;
     const isPlain = end >= 0 && end - start <= limits.maxLineBytes;
-    if (!isPlain) {
+    if (isPlain) {
+      clock.note();
+    } else {
       end = recordEnd(body, start);
       lines += countLineBreaks(body, start, end);
       if (isBlankRecord(body, start, end)) {
@@ -99,7 +102,27 @@ export function scanCsv(
     line += lines;
     start = end + 1;
   }
-  return { rows, suspects, hasBlankLines };
+  return { rows, suspects, hasBlankLines, order: clock.order };
+}
+
+/** Follows the event times of plain rows. */
+class RowClock {
+  readonly #limitUs: number;
+  #timeUs = 0;
+  order: TimeOrder = NO_ROWS;
+
+  constructor(limitUs: number) {
+    this.#limitUs = limitUs;
+  }
+
+  see(timeUs: number): boolean {
+    this.#timeUs = timeUs;
+    return timeUs <= this.#limitUs;
+  }
+
+  note(): void {
+    this.order = followedBy(this.order, { minUs: this.#timeUs, maxUs: this.#timeUs, disorderUs: 0 });
+  }
 }
 
 function isBlankRecord(body: Uint8Array, start: number, end: number): boolean {
@@ -118,7 +141,7 @@ function plainRecordEnd(
   start: number,
   shape: RowShape,
   fileColumns: readonly number[],
-  maxEventTimeUs: number,
+  clock: RowClock,
 ): number {
   let at = start;
   for (let index = 0; index < fileColumns.length; index++) {
@@ -126,7 +149,7 @@ function plainRecordEnd(
     const fieldStart = isQuoted ? at + 1 : at;
     const fieldEnd = isQuoted ? quotedEnd(body, fieldStart) : unquotedEnd(body, fieldStart);
     if (fieldEnd < 0) return -1;
-    if (!isPlainField(body, fieldStart, fieldEnd, isQuoted, shape, fileColumns[index] as number, maxEventTimeUs)) {
+    if (!isPlainField(body, fieldStart, fieldEnd, isQuoted, shape, fileColumns[index] as number, clock)) {
       return -1;
     }
     at = isQuoted ? fieldEnd + 1 : fieldEnd;
@@ -165,7 +188,7 @@ function isPlainField(
   isQuoted: boolean,
   shape: RowShape,
   column: number,
-  maxEventTimeUs: number,
+  clock: RowClock,
 ): boolean {
   const plan = shape.columns[column];
   if (plan === undefined) return false;
@@ -180,7 +203,7 @@ function isPlainField(
     case "timestamp": {
       const timeUs = plainTimestamp(body, start, end, plan.zone === "UTC");
       if (Number.isNaN(timeUs)) return false;
-      return column !== shape.eventTimeIndex || timeUs <= maxEventTimeUs;
+      return column !== shape.eventTimeIndex || clock.see(timeUs);
     }
     default:
       return (shape.checks[column] as RowShape["checks"][number])(body, start, end);

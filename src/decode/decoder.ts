@@ -1,15 +1,16 @@
 /** Turns raw bytes into typed, checked rows in a stage table: a pure function of header, body and plan. */
 import { join } from "node:path";
 import { type Disk } from "../core/disk.ts";
-import { isKurobeError } from "../core/errors.ts";
+import { assert, isKurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type Connection, type Database } from "../duckdb/duckdb.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
-import { type Batch, type DecodeLimits, type Decoded, type Staged } from "./batch.ts";
+import { type Batch, type DecodeLimits, type Decoded, type EventTimes, type Staged } from "./batch.ts";
 import { stageParquet } from "./parquet-body.ts";
 import { rowShape } from "./row-shape.ts";
+import { followedBy, isExact, NO_ROWS, type TimeOrder } from "./scan.ts";
 import { readTextBody, type TextContext, type TextPieces } from "./text-body.ts";
 
 export interface DecoderDeps {
@@ -78,20 +79,19 @@ class DuckdbDecoder implements Decoder {
     const table = sql`stage.${sql.id(name)}`;
     const path = join(this.#deps.stagingDirectory, name);
     const first = batches[0];
-    let decoded: readonly Decoded[];
+    let loaded: Loaded;
     try {
       if (first?.header.format === "parquet") {
         await this.#write(path, [first.body]);
-        decoded = [
-          await stageParquet(connection, { dataset, limits: this.#deps.limits, batch: first, path, table }),
-        ];
+        const context = { dataset, limits: this.#deps.limits, batch: first, path, table };
+        loaded = { decoded: [await stageParquet(connection, context)], order: null };
       } else {
-        decoded = await this.#stageText(connection, path, table, dataset, batches);
+        loaded = await this.#stageText(connection, path, table, dataset, batches);
       }
     } finally {
       await this.#deps.disk.remove(path).catch(() => undefined);
     }
-    return this.#describe(connection, table, dataset, decoded);
+    return this.#describe(connection, table, dataset, loaded);
   }
 
   async #stageText(
@@ -100,7 +100,7 @@ class DuckdbDecoder implements Decoder {
     table: Sql,
     dataset: DatasetPlan,
     batches: readonly Batch[],
-  ): Promise<readonly Decoded[]> {
+  ): Promise<Loaded> {
     const context = this.#contextOf(dataset);
     try {
       return await this.#loadText(connection, path, table, context, batches, false);
@@ -119,13 +119,14 @@ class DuckdbDecoder implements Decoder {
     context: TextContext,
     batches: readonly Batch[],
     everyLine: boolean,
-  ): Promise<readonly Decoded[]> {
+  ): Promise<Loaded> {
     const texts = batches.map((batch) => readTextBody(context, batch, everyLine));
     const pieces = texts.flatMap((text) => text.pieces);
     await this.#write(path, pieces);
     const format = texts.find((text) => text.pieces.length > 0)?.format ?? { kind: "ndjson" };
     await connection.run(createStage(table, context.dataset, readerOf(format, context.dataset, path)));
-    return texts.map((text) => text.decoded);
+    const order = texts.reduce((all, text) => followedBy(all, text.order), NO_ROWS);
+    return { decoded: texts.map((text) => text.decoded), order };
   }
 
   #contextOf(dataset: DatasetPlan): TextContext {
@@ -142,36 +143,27 @@ class DuckdbDecoder implements Decoder {
     if (pieces.length > 0) await file.write(pieces, 0);
   }
 
-  async #describe(
-    connection: Connection,
-    table: Sql,
-    dataset: DatasetPlan,
-    decoded: readonly Decoded[],
-  ): Promise<Staged> {
-    const accepted = decoded.reduce((sum, one) => sum + (one.kind === "rows" ? one.accepted : 0), 0);
-    let eventTimeUs: Staged["eventTimeUs"];
-    if (accepted > 0) {
-      const at = sql.id(dataset.eventTime);
-      const [range] = await connection.rows<{ min: bigint; max: bigint; rows: bigint }>(
-        sql`SELECT epoch_us(min(${at})) AS min, epoch_us(max(${at})) AS max, count(*) AS rows FROM ${table}`,
-      );
-      if (range === undefined || Number(range.rows) !== accepted) {
-        throw new Error(`stage table has ${range?.rows} rows, expected ${accepted}`);
-      }
-      eventTimeUs = { min: range.min, max: range.max };
-    }
+  async #describe(connection: Connection, table: Sql, dataset: DatasetPlan, loaded: Loaded): Promise<Staged> {
+    const { decoded, order } = loaded;
+    const rows = decoded.reduce((sum, one) => sum + (one.kind === "rows" ? one.accepted : 0), 0);
+    const eventTimeUs =
+      rows === 0
+        ? undefined
+        : order !== null && isExact(order)
+          ? { min: BigInt(order.minUs), max: BigInt(order.maxUs), disorder: BigInt(order.disorderUs) }
+          : await readTimes(connection, table, dataset);
     return {
       dataset: dataset.name,
       table,
-      rows: accepted,
+      rows,
       eventTimeUs,
       decoded,
       [Symbol.asyncDispose]: async () => {
-        const connection = await this.#take();
+        const own = await this.#take();
         try {
-          await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
+          await own.run(sql`DROP TABLE IF EXISTS ${table}`);
         } finally {
-          this.#give(connection);
+          this.#give(own);
         }
       },
     };
@@ -192,6 +184,24 @@ class DuckdbDecoder implements Decoder {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lifetime[Symbol.asyncDispose]();
   }
+}
+
+interface Loaded {
+  readonly decoded: readonly Decoded[];
+  /** Null: only DuckDB has seen the rows. */
+  readonly order: TimeOrder | null;
+}
+
+async function readTimes(connection: Connection, table: Sql, dataset: DatasetPlan): Promise<EventTimes> {
+  const at = sql.id(dataset.eventTime);
+  const [range] = await connection.rows<{ min: bigint; max: bigint; disorder: bigint | null }>(
+    sql`SELECT min(_at) AS min, max(_at) AS max, CAST(max(_latest - _at) AS BIGINT) AS disorder
+          FROM (SELECT epoch_us(${at}) AS _at,
+                       max(epoch_us(${at})) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _latest
+                  FROM ${table}) AS t`,
+  );
+  assert(range !== undefined, "an aggregate without GROUP BY gives one row");
+  return range;
 }
 
 function isDataError(error: unknown): boolean {

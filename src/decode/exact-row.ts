@@ -4,7 +4,7 @@ import { exactValue, type Token } from "./exact-value.ts";
 import { isRequired, type RowShape } from "./row-shape.ts";
 
 export type ExactRow =
-  | { readonly kind: "row"; readonly values: readonly (string | null)[] }
+  | { readonly kind: "row"; readonly values: readonly (string | null)[]; readonly eventTimeUs: number }
   | { readonly kind: "problem"; readonly reason: string };
 
 export interface ExactRowOptions {
@@ -40,11 +40,12 @@ function checkRow(shape: RowShape, values: (string | null)[], maxEventTimeUs: nu
     return { kind: "problem", reason: `column ${shape.columns[index]?.name} is missing or null` };
   }
   const eventTime = values[shape.eventTimeIndex];
-  if (eventTime !== null && eventTime !== undefined && canonicalTimeUs(eventTime) > maxEventTimeUs) {
+  const eventTimeUs = eventTime === null || eventTime === undefined ? 0 : canonicalTimeUs(eventTime);
+  if (eventTimeUs > maxEventTimeUs) {
     const name = shape.columns[shape.eventTimeIndex]?.name;
     return { kind: "problem", reason: `${name}: ${eventTime} is further in the future than maxFutureSkew allows` };
   }
-  return { kind: "row", values };
+  return { kind: "row", values, eventTimeUs };
 }
 
 function canonicalTimeUs(text: string): number {

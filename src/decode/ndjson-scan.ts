@@ -6,7 +6,7 @@
  */
 import { BYTE, plainTimestamp } from "./plain-value.ts";
 import { type RowShape } from "./row-shape.ts";
-import { type Scan, type ScanLimits, type SuspectLine } from "./scan.ts";
+import { NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
 
 /** How far a nested JSON value may go before the exact lane has to look at it. */
 const MAX_PLAIN_DEPTH = 32;
@@ -35,7 +35,7 @@ export function scanNdjson(body: Uint8Array, shape: RowShape, limits: ScanLimits
     rows++;
     start = end + 1;
   }
-  return { rows, suspects, hasBlankLines };
+  return { rows, suspects, hasBlankLines, order: scanner.order };
 }
 
 function lineEnd(body: Uint8Array, start: number): number {
@@ -61,6 +61,10 @@ class LineScanner {
   readonly #seenInLine: Int32Array;
   #lineNumber = 0;
   #at = 0;
+  #timeUs = 0;
+  #minUs = NO_ROWS.minUs;
+  #maxUs = NO_ROWS.maxUs;
+  #disorderUs = 0;
 
   constructor(body: Uint8Array, shape: RowShape, maxEventTimeUs: number) {
     this.#body = body;
@@ -97,7 +101,20 @@ class LineScanner {
     }
     this.#skipSpace();
     if (body[this.#at] === BYTE.CR) this.#at++;
-    return this.#at === body.length || body[this.#at] === BYTE.LF ? this.#at : -1;
+    if (this.#at !== body.length && body[this.#at] !== BYTE.LF) return -1;
+    this.#note(this.#timeUs);
+    return this.#at;
+  }
+
+  get order(): TimeOrder {
+    return { minUs: this.#minUs, maxUs: this.#maxUs, disorderUs: this.#disorderUs };
+  }
+
+  /** Only now is it sure that the line is plain. */
+  #note(timeUs: number): void {
+    if (timeUs > this.#maxUs) this.#maxUs = timeUs;
+    else if (this.#maxUs - timeUs > this.#disorderUs) this.#disorderUs = this.#maxUs - timeUs;
+    if (timeUs < this.#minUs) this.#minUs = timeUs;
   }
 
   #skipSpace(): void {
@@ -186,7 +203,9 @@ class LineScanner {
     const zoneless = this.#shape.columns[column]?.zone === "UTC";
     const timeUs = plainTimestamp(this.#body, start, this.#at - 1, zoneless);
     if (Number.isNaN(timeUs)) return false;
-    return column !== this.#shape.eventTimeIndex || timeUs <= this.#maxEventTimeUs;
+    if (column !== this.#shape.eventTimeIndex) return true;
+    this.#timeUs = timeUs;
+    return timeUs <= this.#maxEventTimeUs;
   }
 
   #quoted(column: number): boolean {

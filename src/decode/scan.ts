@@ -8,6 +8,36 @@ export interface SuspectLine {
   readonly end: number;
 }
 
+/**
+ * How the event times of some rows lie, in microseconds: `disorderUs` is how far a row stays behind the
+ * latest row before it, at most. Numbers, because scanning has to be quick; see `isExact`.
+ */
+export interface TimeOrder {
+  readonly minUs: number;
+  readonly maxUs: number;
+  readonly disorderUs: number;
+}
+
+export const NO_ROWS: TimeOrder = {
+  minUs: Number.POSITIVE_INFINITY,
+  maxUs: Number.NEGATIVE_INFINITY,
+  disorderUs: 0,
+};
+
+/** The order of the rows of `first` followed by those of `second`. */
+export function followedBy(first: TimeOrder, second: TimeOrder): TimeOrder {
+  return {
+    minUs: Math.min(first.minUs, second.minUs),
+    maxUs: Math.max(first.maxUs, second.maxUs),
+    disorderUs: Math.max(first.disorderUs, second.disorderUs, first.maxUs - second.minUs),
+  };
+}
+
+/** Doubles hold microseconds exactly from 1684 to 2255. */
+export function isExact(order: TimeOrder): boolean {
+  return Number.isSafeInteger(order.minUs) && Number.isSafeInteger(order.maxUs);
+}
+
 export interface Scan {
   /** Rows in the body, plain or not; blank lines do not count. */
   readonly rows: number;
@@ -15,6 +45,8 @@ export interface Scan {
   readonly suspects: readonly SuspectLine[];
   /** True where blank lines make line numbers differ from row numbers. */
   readonly hasBlankLines: boolean;
+  /** Of the plain rows. */
+  readonly order: TimeOrder;
 }
 
 export interface ScanLimits {

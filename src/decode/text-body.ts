@@ -10,7 +10,7 @@ import { readJsonLine } from "./json-line.ts";
 import { isBlank, scanNdjson } from "./ndjson-scan.ts";
 import { BYTE } from "./plain-value.ts";
 import { type RowShape } from "./row-shape.ts";
-import { type Scan, type ScanLimits, type SuspectLine } from "./scan.ts";
+import { NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
 
 export type StagingFormat =
   | { readonly kind: "ndjson" }
@@ -21,6 +21,8 @@ export interface TextPieces {
   readonly format: StagingFormat;
   readonly pieces: readonly Uint8Array[];
   readonly decoded: Decoded;
+  /** Of the accepted rows; the disorder is an upper bound. */
+  readonly order: TimeOrder;
 }
 
 export interface TextContext {
@@ -57,6 +59,7 @@ function refused(
   return {
     format: { kind: "ndjson" },
     pieces: [],
+    order: NO_ROWS,
     decoded: { kind: "refused", batch, reason, hint, received, rejects },
   };
 }
@@ -80,7 +83,7 @@ function readLines(context: TextContext, batch: Batch, body: Uint8Array, everyLi
     const row = exactRow(shape, line.members, options);
     return row.kind === "problem"
       ? row
-      : { kind: "line", text: canonicalJsonLine(shape.columns, row.values) };
+      : { kind: "line", text: canonicalJsonLine(shape.columns, row.values), timeUs: row.eventTimeUs };
   });
 }
 
@@ -96,7 +99,7 @@ function everyLineOf(body: Uint8Array): Scan {
     else suspects.push({ line, start, end });
     start = end + 1;
   }
-  return { rows: suspects.length, suspects, hasBlankLines };
+  return { rows: suspects.length, suspects, hasBlankLines, order: NO_ROWS };
 }
 
 function readCsv(context: TextContext, batch: Batch, body: Uint8Array, everyLine: boolean): TextPieces {
@@ -117,9 +120,11 @@ function readCsv(context: TextContext, batch: Batch, body: Uint8Array, everyLine
   const pieces = mend(context, batch, body, header.bodyStart, format, scan, (text) => {
     const row = exactCsvRow(shape, header, text, options);
     if (row.kind === "problem") return row;
-    if (everyLine) return { kind: "line", text: canonicalJsonLine(shape.columns, row.values) };
+    const { values, eventTimeUs: timeUs } = row;
+    if (everyLine) return { kind: "line", text: canonicalJsonLine(shape.columns, values), timeUs };
     hasBreaks ||= /[\r\n]/.test(text.trimEnd());
-    return { kind: "line", text: canonicalCsvLine(fileColumns.map((column) => row.values[column] ?? null)) };
+    const inOrder = fileColumns.map((column) => values[column] ?? null);
+    return { kind: "line", text: canonicalCsvLine(inOrder), timeUs };
   });
   return hasBreaks ? readCsv(context, batch, body, true) : withHeader(pieces, body, header);
 }
@@ -155,7 +160,9 @@ function headerProblem(dataset: DatasetPlan, names: readonly string[]): string |
   return missing === undefined ? undefined : `the CSV header lacks the required column ${missing}`;
 }
 
-type MendedLine = Exclude<ExactRow, { kind: "row" }> | { readonly kind: "line"; readonly text: string };
+type MendedLine =
+  | Exclude<ExactRow, { kind: "row" }>
+  | { readonly kind: "line"; readonly text: string; readonly timeUs: number };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -173,12 +180,17 @@ function mend(
   const pieces: Uint8Array[] = [];
   const rejects: Reject[] = [];
   let copied = bodyStart;
+  let { minUs, maxUs } = scan.order;
+  let hasMended = false;
   for (const { line, start, end } of scan.suspects) {
     if (start > copied) pieces.push(body.subarray(copied, start));
     copied = Math.min(end + 1, body.length);
     const mended = mendLine(body.subarray(start, end), limits.maxLineBytes, read);
     if (mended.kind === "line") {
       pieces.push(Buffer.from(mended.text));
+      minUs = Math.min(minUs, mended.timeUs);
+      maxUs = Math.max(maxUs, mended.timeUs);
+      hasMended = true;
     } else {
       const raw = mended.raw ?? Buffer.from(body.subarray(start, Math.min(end, start + 4096))).toString();
       rejects.push({ line, column: mended.column ?? null, reason: mended.reason, raw });
@@ -200,6 +212,8 @@ function mend(
   return {
     format,
     pieces: endWithLineBreak(pieces),
+    // Where a mended row stood among the others is not worth following: the range bounds the disorder.
+    order: hasMended ? { minUs, maxUs, disorderUs: maxUs - minUs } : scan.order,
     decoded: { kind: "rows", batch, accepted: scan.rows - rejects.length, rejects },
   };
 }

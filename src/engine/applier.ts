@@ -1,4 +1,5 @@
 /** Takes staged batches into the tables: the one place where rows become visible. */
+import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type Decoded, type Staged } from "../decode/batch.ts";
 import { type Batch } from "../decode/batch.ts";
@@ -144,6 +145,9 @@ async function storeRows(
     repeats: "check",
     rangeUs: eventTimeUs,
   });
+  if (conditions.length === 0) {
+    assert(rows === staged.rows, `stored ${rows} rows of ${dataset.name}, the scanner found ${staged.rows}`);
+  }
   if (rows === 0) return [];
   const { header } = first;
   const late = new Set<number>();

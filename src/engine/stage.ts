@@ -1,4 +1,5 @@
 /** How rooms downstream take part in the engine's transaction without the engine knowing them. */
+import { type EventTimes } from "../decode/batch.ts";
 import { type Transaction } from "./transaction.ts";
 
 /** Rows that have just been stored, in the open transaction. */
@@ -8,7 +9,7 @@ export interface AppliedRows {
   readonly firstSeq: number;
   readonly endSeq: number;
   readonly rows: number;
-  readonly eventTimeUs: { readonly min: bigint; readonly max: bigint };
+  readonly eventTimeUs: EventTimes;
   /** All rows are of one producer. */
   readonly producer: string;
   readonly receivedAtUs: bigint;

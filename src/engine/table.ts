@@ -56,8 +56,11 @@ export class Table {
 
   /** All columns that are stored, the hidden ones last. */
   get columnNames(): readonly string[] {
-    const names = this.stored.plan.columns.map((column) => column.name);
-    return this.stored.hasTombstones ? [...names, "_deleted", "_seq"] : [...names, "_seq"];
+    return [...this.stored.plan.columns.map((column) => column.name), ...this.hiddenColumns];
+  }
+
+  get hiddenColumns(): readonly string[] {
+    return this.stored.hasTombstones ? ["_deleted", "_seq"] : ["_seq"];
   }
 
   memoryTable(generation: number): Sql {
@@ -118,15 +121,15 @@ export class Table {
     if (beforeSeq !== undefined) conditions.push(sql`_seq < ${sql.literal(beforeSeq)}`);
     if (without !== undefined) conditions.push(sql`_seq NOT IN (SELECT _seq FROM ${without})`);
     const where = conditions.length === 0 ? sql.empty : sql` WHERE ${sql.join(conditions, " AND ")}`;
-    const parts = this.#memoryTables().map((table) => sql`SELECT ${names} FROM ${table}${where}`);
+    const parts = this.memoryTables().map((table) => sql`SELECT ${names} FROM ${table}${where}`);
     if (this.chunks.length > 0) {
-      const rows = chunkRelation(this.stored.plan, this.chunks, this.#chunkRoot, { fromUs, toUs });
+      const rows = chunkRelation(this.stored.plan, this.hiddenColumns, this.chunks, this.#chunkRoot, { fromUs, toUs });
       if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c${where}`);
     }
     return sql`(${sql.join(parts, " UNION ALL ")})`;
   }
 
-  #memoryTables(): readonly Sql[] {
+  memoryTables(): readonly Sql[] {
     const current = this.memoryTable(this.generation);
     return this.frozen === null ? [current] : [this.memoryTable(this.frozen), current];
   }
@@ -152,12 +155,31 @@ export class Table {
     this.memoryRows = 0;
   }
 
-  thaw(chunks: readonly ChunkRecord[], repeatDays: ReadonlySet<number>): void {
+  /** The frozen rows are in chunks now. */
+  thaw(chunks: readonly ChunkRecord[]): void {
     this.frozen = null;
     this.frozenRows = 0;
     this.chunks = chunks;
-    this.repeatDays = repeatDays;
   }
+
+  /** The frozen rows were copied into the current generation. */
+  unfreeze(): void {
+    this.frozen = null;
+    this.memoryRows += this.frozenRows;
+    this.frozenRows = 0;
+  }
+
+  /** Days whose chunks were merged into one row a key, while memory holds none of their rows. */
+  forgetRepeats(days: readonly number[]): void {
+    const cleared = new Set(days);
+    this.repeatDays = new Set([...this.repeatDays].filter((day) => !cleared.has(day)));
+  }
+}
+
+/** SQL for a timestamp's day since the epoch, rounded down also before 1970. */
+export function daySql(at: Sql): Sql {
+  const time = sql`epoch_us(${at})`;
+  return sql`(${time} - ((${time} % 86400000000) + 86400000000) % 86400000000) // 86400000000`;
 }
 
 export function dayOf(timeUs: bigint): number {

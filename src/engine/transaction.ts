@@ -1,7 +1,7 @@
 /** The engine's open transaction: where rows and what follows from them become visible together. */
 import { sql, type Sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
-import { type RelationOptions, type Table, dayOf } from "./table.ts";
+import { type RelationOptions, type Table, dayOf, daySql } from "./table.ts";
 
 export interface InsertOptions {
   /** The table's columns in order (`_deleted` too, where it has one), ready for `SELECT … FROM`. */
@@ -75,7 +75,7 @@ export class Transaction {
       WHERE _seq >= ${sql.literal(firstSeq)})`;
     const days =
       options.repeats === "always"
-        ? sql`SELECT DISTINCT epoch_us(${at}) // 86400000000 AS day FROM ${added} AS a`
+        ? sql`SELECT DISTINCT ${daySql(at)} AS day FROM ${added} AS a`
         : this.#repeatedDays(table, firstSeq, rangeUs);
     const found = await this.connection.rows<{ day: bigint }>(days);
     if (found.length === 0) return;
@@ -94,7 +94,7 @@ export class Transaction {
     const added = sql`(SELECT ${key} FROM ${table.memoryTable(table.generation)}
       WHERE _seq >= ${sql.literal(firstSeq)})`;
     const older = table.relation({ ...options, beforeSeq: firstSeq });
-    return sql`SELECT DISTINCT epoch_us(${at}) // 86400000000 AS day FROM (
+    return sql`SELECT DISTINCT ${daySql(at)} AS day FROM (
         SELECT ${key} FROM ${added} AS a GROUP BY ${key} HAVING count(*) > 1
         UNION ALL
         SELECT ${key} FROM ${added} AS b SEMI JOIN ${older} AS o USING (${key}))`;

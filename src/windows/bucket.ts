@@ -1,6 +1,7 @@
 /** Puts rows into their windows, in SQL: `_ws` and `_we` beside the row. */
 import { sql, type Sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
+import { daySql } from "../engine/table.ts";
 import { windowBounds } from "../plan/calendar.ts";
 import { type WindowPlan } from "../plan/plan.ts";
 
@@ -44,8 +45,7 @@ async function calendarSpans(
   at: Sql,
 ): Promise<readonly Sql[]> {
   const days = await connection.rows<{ day: bigint }>(
-    sql`SELECT DISTINCT (epoch_us(${at}) - ((epoch_us(${at}) % 86400000000) + 86400000000) % 86400000000)
-          // 86400000000 AS day FROM ${rows} AS r`,
+    sql`SELECT DISTINCT ${daySql(at)} AS day FROM ${rows} AS r`,
   );
   const spans = new Map<bigint, bigint>();
   for (const { day } of days) {

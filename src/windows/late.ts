@@ -35,9 +35,10 @@ export async function collectCandidates(
   // Without ORDER BY the running maximum streams, in the order in which rows were stored.
   const own = sql`greatest(${ownMax}, max(epoch_us(${at})) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))`;
   const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < _wm`;
-  return tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE late_batch AS
-        SELECT ${columns}, _wm FROM (
+  return fill(
+    tx,
+    "late_batch",
+    sql`SELECT ${columns}, _wm FROM (
           SELECT ${columns},
                  greatest(${number(before.watermarkUs)},
                           CASE WHEN _own IS NOT NULL THEN least(${others}, _own) - ${outOfOrderness} END) AS _wm
@@ -46,6 +47,15 @@ export async function collectCandidates(
                    WHERE _seq >= ${sql.literal(rows.firstSeq)} AND _seq < ${sql.literal(rows.endSeq)}) AS o) AS w
         ${where}`,
   );
+}
+
+/** Puts rows into a temporary table and gives their number. */
+async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
+  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE ${sql.id(name)} AS ${rows}`);
+  const [count] = await tx.connection.rows<{ n: bigint }>(
+    sql`SELECT count(*) AS n FROM temp.${sql.id(name)} AS t`,
+  );
+  return Number(count?.n ?? 0n);
 }
 
 /** Tables that one window's late rows are in, after `sortLate`. */
@@ -69,15 +79,17 @@ export async function sortLate(
   const dirty = sql`temp.late_dirty`;
   const events = sql`temp.late_events`;
   await createEvents(tx, dataset, window, rows);
-  const beyondRows = await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE late_beyond AS
-        SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
+  const beyondRows = await fill(
+    tx,
+    "late_beyond",
+    sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
   );
   await storeBeyond(tx, dataset, window);
   const by = sql.join(window.by.map((one) => sql`, ${sql.id(one.name)}`), "");
-  const dirtyGroups = await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE late_dirty AS
-        SELECT _ws, _we${by}, count(DISTINCT _seq) AS _late FROM ${events} AS e
+  const dirtyGroups = await fill(
+    tx,
+    "late_dirty",
+    sql`SELECT _ws, _we${by}, count(DISTINCT _seq) AS _late FROM ${events} AS e
          WHERE _within GROUP BY _ws, _we${by}`,
   );
   return { beyond, dirty, beyondRows, dirtyGroups };

@@ -69,7 +69,7 @@ class TumblingStage implements WindowStage {
     let candidates: number | null = null;
     for (const window of windows) {
       let tables: LateTables | null = null;
-      if (mayBeLate(tx, dataset, window, rows, after)) {
+      if (mayBeLate(tx, dataset, window, rows, before, after)) {
         candidates ??= await collectCandidates(tx, dataset, rows, before);
         if (candidates > 0) {
           tables = await sortLate(tx, dataset, window, rows);
@@ -197,11 +197,20 @@ function mayBeLate(
   dataset: DatasetPlan,
   window: WindowPlan,
   rows: AppliedRows,
+  before: Progress,
   after: Progress,
 ): boolean {
   if (after.watermarkUs === null) return false;
   const table = tx.table(dataset.name);
   // An upsert whose key leaves time open may replace a row of any window.
   if (table.isKeyed && !table.isKeyTimed) return true;
-  return rows.eventTimeUs.min < closedBoundary(window, after.watermarkUs);
+  if (rows.eventTimeUs.min >= closedBoundary(window, after.watermarkUs)) return false;
+  return !isOrderly(dataset, rows, before);
+}
+
+/** True when no row of the batch can lie below the watermark that it meets. */
+function isOrderly(dataset: DatasetPlan, rows: AppliedRows, before: Progress): boolean {
+  const { min, disorder } = rows.eventTimeUs;
+  if (disorder === null || disorder > BigInt(dataset.watermark.outOfOrdernessUs)) return false;
+  return before.watermarkUs === null || min >= before.watermarkUs;
 }

@@ -1,0 +1,196 @@
+/** Opens the engine: newest checkpoint, then the log from there, then new rows. */
+import { join } from "node:path";
+import { type Clock } from "../core/clock.ts";
+import { type Disk } from "../core/disk.ts";
+import { Lifetime } from "../core/lifetime.ts";
+import { type DecodeLimits } from "../decode/batch.ts";
+import { openDecoder } from "../decode/decoder.ts";
+import { type Connection, type Database } from "../duckdb/duckdb.ts";
+import { type Log } from "../log/log.ts";
+import { type Plan } from "../plan/plan.ts";
+import { Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
+import { CheckpointStore } from "./checkpoint-store.ts";
+import { Counters } from "./counters.ts";
+import { type CommitListener, type Engine } from "./engine.ts";
+import { Pipeline } from "./pipeline.ts";
+import { Receipts } from "./receipts.ts";
+import { relationsOf } from "./relations.ts";
+import { type EngineSettings, RunningEngine, type Ticking } from "./running-engine.ts";
+import { type Stage } from "./stage.ts";
+import { RECEIPTS, storedTables } from "./stored-tables.ts";
+import { Table } from "./table.ts";
+import { createSchemas, Writer } from "./writer.ts";
+
+export interface EngineDeps {
+  readonly database: Database;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** The data directory, absolute. */
+  readonly directory: string;
+  readonly log: Log;
+  /** What the checkpoint in the data directory holds; opened before the log. */
+  readonly store: CheckpointStore;
+  /** Rows first, then these, in this order. */
+  readonly stages: readonly Stage[];
+  readonly ticking: Ticking;
+  readonly settings: EngineSettings;
+  readonly decodeLimits: DecodeLimits;
+  readonly onRecovery?: ((progress: RecoveryProgress) => void) | undefined;
+}
+
+export interface RecoveryProgress {
+  readonly position: number;
+  readonly lastPosition: number;
+  readonly rows: number;
+}
+
+interface OperatorState {
+  readonly counters: Parameters<Counters["restore"]>[0];
+  readonly stages: Readonly<Record<string, unknown>>;
+}
+
+/** Bodies of log entries that a replay holds in memory at once. */
+const REPLAY_AHEAD_BYTES = 128 * 1024 * 1024;
+
+export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> {
+  await using opening = new Lifetime();
+  const { clock, database, directory, disk, log, store, stages } = deps;
+  const startedMs = clock.monotonicMs();
+  const connection = opening.own(await database.connect());
+  const background = opening.own(await database.connect());
+  const reader = opening.own(await database.connect());
+  const tables = await openTables(plan, connection, store, directory);
+  const decoder = opening.own(
+    await openDecoder({ database, disk, stagingDirectory: join(directory, "staging"), limits: deps.decodeLimits }),
+  );
+  const counters = new Counters();
+  const receipts = new Receipts();
+  const state = store.operatorState as OperatorState | null;
+  if (state !== null) {
+    counters.restore(state.counters);
+    for (const stage of stages) {
+      const own = state.stages[stage.name];
+      if (own !== undefined) stage.restore(own);
+    }
+  }
+  const receiptTable = tables.get(RECEIPTS);
+  if (receiptTable !== undefined) await receipts.load(connection, receiptTable);
+  const commitListeners = new Set<CommitListener>();
+  const versions = new Map<string, number>();
+  const onCommit = (changed: readonly string[]): void => {
+    for (const name of changed) versions.set(name, (versions.get(name) ?? 0) + 1);
+    for (const listener of commitListeners) listener(changed);
+  };
+  const writer = new Writer({ plan, connection, tables, stages, receipts, counters, onCommit });
+  writer.appliedPosition = store.position;
+  const records: CheckpointRecord[] = [...store.records];
+  const checkpointer = new Checkpointer({
+    writer,
+    tables,
+    store,
+    connection: background,
+    log,
+    clock,
+    operatorState: (): OperatorState => ({
+      counters: counters.state(),
+      stages: Object.fromEntries(stages.map((stage) => [stage.name, stage.state()])),
+    }),
+    onRecord: (record) => {
+      records.push(record);
+      while (records.length > 100) records.shift();
+    },
+  });
+  const replayed = await replay(plan, deps, writer, checkpointer, decoder);
+  const relations = relationsOf(tables, store, versions);
+  const recovered = { ...replayed, elapsedMs: clock.monotonicMs() - startedMs };
+  return new RunningEngine({
+    plan,
+    settings: deps.settings,
+    clock,
+    log,
+    decoder,
+    writer,
+    checkpointer,
+    store,
+    tables,
+    counters,
+    stages,
+    ticking: deps.ticking,
+    reader,
+    relations,
+    records,
+    commitListeners,
+    recovered,
+    lifetime: opening.move(),
+  });
+}
+
+async function openTables(
+  plan: Plan,
+  connection: Connection,
+  store: CheckpointStore,
+  directory: string,
+): Promise<ReadonlyMap<string, Table>> {
+  await createSchemas(connection, plan);
+  const tables = new Map<string, Table>();
+  for (const stored of storedTables(plan)) {
+    const table = new Table(stored, directory);
+    table.chunks = store.chunksOf(table.name);
+    table.nextSeq = store.nextSeqOf(table.name);
+    table.repeatDays = store.repeatDaysOf(table.name);
+    tables.set(table.name, table);
+    await connection.run(table.createMemoryTable(table.generation));
+    for (const view of table.viewStatements()) await connection.run(view);
+  }
+  return tables;
+}
+
+/** Applies the log from the checkpoint on. The same code as for new rows, so it gives the same state. */
+async function replay(
+  plan: Plan,
+  deps: EngineDeps,
+  writer: Writer,
+  checkpointer: Checkpointer,
+  decoder: Awaited<ReturnType<typeof openDecoder>>,
+): Promise<{ entries: number; rows: number }> {
+  const { log, settings, onRecovery } = deps;
+  let entries = 0;
+  let rows = 0;
+  let heldBytes = 0;
+  let failure: unknown;
+  const pipeline = new Pipeline({
+    decode: (name, batches) => {
+      const dataset = plan.datasets.find((one) => one.name === name);
+      if (dataset === undefined) throw new Error(`the log has rows of ${name}, which the plan lacks`);
+      return decoder.stage(dataset, batches);
+    },
+    apply: async (group) => {
+      if (writer.bytesSinceFreeze >= settings.memoryTableBytes) await checkpointer.checkpoint("recovery");
+      return writer.apply(group);
+    },
+  });
+  for await (const { position, header, body } of log.read(deps.store.position + 1)) {
+    if (failure !== undefined) break;
+    heldBytes += body.length;
+    entries++;
+    pipeline.push({
+      position,
+      header,
+      body,
+      durable: Promise.resolve(),
+      settle: (outcome) => {
+        heldBytes -= body.length;
+        if (outcome?.kind === "applied") rows += outcome.accepted;
+        onRecovery?.({ position, lastPosition: log.nextPosition - 1, rows });
+      },
+      fail: (error) => {
+        failure ??= error;
+      },
+    });
+    if (heldBytes > REPLAY_AHEAD_BYTES) await pipeline.idle();
+  }
+  await pipeline.idle();
+  if (failure !== undefined) throw failure;
+  return { entries, rows };
+}
+

@@ -1,0 +1,346 @@
+/** The engine at work: the log feeds the pipeline, the pipeline the writer, the checkpointer follows. */
+import { type Clock } from "../core/clock.ts";
+import { isKurobeError, KurobeError } from "../core/errors.ts";
+import { Lifetime } from "../core/lifetime.ts";
+import { sql } from "../core/sql.ts";
+import { type Decoder } from "../decode/decoder.ts";
+import { type Connection } from "../duckdb/duckdb.ts";
+import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
+import { type Log } from "../log/log.ts";
+import { type Plan } from "../plan/plan.ts";
+import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
+import { type CheckpointStore } from "./checkpoint-store.ts";
+import { type Control, encodeControl } from "./control.ts";
+import { type Counters } from "./counters.ts";
+import {
+  type BatchHeader,
+  type CommitListener,
+  type DeadLetter,
+  type Engine,
+  type EngineRelations,
+  type EngineStatus,
+} from "./engine.ts";
+import { type Outcome } from "./outcome.ts";
+import { Pipeline } from "./pipeline.ts";
+import { type Stage } from "./stage.ts";
+import { deadLettersOf, lateRowsOf } from "./stored-tables.ts";
+import { type Table } from "./table.ts";
+import { type Writer } from "./writer.ts";
+
+export interface EngineSettings {
+  /** A checkpoint at least so often while rows come in. */
+  readonly checkpointIntervalMs: number;
+  /** A checkpoint when so many bytes of bodies lie in memory tables. */
+  readonly memoryTableBytes: number;
+}
+
+/** The part of the window stage that the engine's clock needs. */
+export interface Ticking {
+  nextTickUs(): bigint | null;
+  watermarkUs(dataset: string): bigint | null;
+}
+
+export interface EngineParts {
+  readonly plan: Plan;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly decoder: Decoder;
+  readonly writer: Writer;
+  readonly checkpointer: Checkpointer;
+  readonly store: CheckpointStore;
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly counters: Counters;
+  readonly stages: readonly Stage[];
+  readonly ticking: Ticking;
+  /** For reads of the engine's own, beside the writer. */
+  readonly reader: Connection;
+  readonly relations: EngineRelations;
+  readonly records: CheckpointRecord[];
+  readonly commitListeners: Set<CommitListener>;
+  readonly recovered: EngineStatus["recovered"];
+  readonly lifetime: Lifetime;
+}
+
+/** How often the engine looks whether a checkpoint or a tick is due. */
+const HEARTBEAT_MS = 250;
+/** Letters that one retry takes out of the table at a time. */
+const LETTERS_A_RETRY = 10_000;
+
+export class RunningEngine implements Engine {
+  readonly #parts: EngineParts;
+  readonly #pipeline: Pipeline;
+  readonly #heartbeat: NodeJS.Timeout;
+  #state: EngineStatus["state"] = "running";
+  #lastFreezeMs: number;
+  #lastPosition: number;
+  #fail: (error: unknown) => void = () => undefined;
+  readonly failed: Promise<never>;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => undefined);
+    this.#lastFreezeMs = parts.clock.monotonicMs();
+    this.#lastPosition = parts.writer.appliedPosition;
+    this.#pipeline = new Pipeline({
+      decode: (dataset, batches) => parts.decoder.stage(this.#dataset(dataset), batches),
+      apply: async (group) => {
+        await this.#makeRoom();
+        return parts.writer.apply(group);
+      },
+    });
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  get plan(): Plan {
+    return this.#parts.plan;
+  }
+
+  get relations(): EngineRelations {
+    return this.#parts.relations;
+  }
+
+  submit(header: BatchHeader, body: Uint8Array): { position: number; outcome: Promise<Outcome> } {
+    const receivedAtUs = this.#parts.clock.nowUs();
+    const { position, settled } = this.#append({ kind: "batch", receivedAtUs, ...header }, body);
+    const outcome = settled.then((result) => {
+      if (result === null) throw new KurobeError("KRB_CORE_ASSERTION", `batch ${position} has no outcome`);
+      return result;
+    });
+    return { position, outcome };
+  }
+
+  #append(header: EntryHeader, body: Uint8Array): { position: number; settled: Promise<Outcome | null> } {
+    if (this.#state !== "running") {
+      throw new KurobeError("KRB_ENGINE_FAILED", `the engine has ${this.#state === "failed" ? "failed" : "stopped"}`);
+    }
+    const { position, durable } = this.#parts.log.append(header, [body]);
+    durable.catch(() => undefined);
+    const settled = new Promise<Outcome | null>((settle, reject) => {
+      this.#pipeline.push({
+        position,
+        header,
+        body,
+        durable,
+        settle,
+        fail: (error) => {
+          reject(error);
+          if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE")) this.#stop(error);
+        },
+      });
+    });
+    settled.catch(() => undefined);
+    return { position, settled };
+  }
+
+  #stop(error: unknown): void {
+    if (this.#state !== "running") return;
+    this.#state = "failed";
+    this.#fail(error);
+  }
+
+  #dataset(name: string): Plan["datasets"][number] {
+    const dataset = this.plan.datasets.find((one) => one.name === name);
+    if (dataset === undefined) throw new KurobeError("KRB_CORE_ASSERTION", `no dataset ${name} in the plan`);
+    return dataset;
+  }
+
+  /** Memory tables are full: the writer waits for a checkpoint that runs, or starts one. */
+  async #makeRoom(): Promise<void> {
+    const { writer, checkpointer, settings } = this.#parts;
+    if (writer.bytesSinceFreeze < settings.memoryTableBytes) return;
+    if (!checkpointer.isRunning) {
+      this.#checkpointSoon("memory");
+      return;
+    }
+    // One generation is being written down and the next one is full too.
+    await checkpointer.idle();
+  }
+
+  #beat(): void {
+    const { clock, settings, writer, ticking, checkpointer } = this.#parts;
+    if (this.#state !== "running") return;
+    const dueUs = ticking.nextTickUs();
+    const nowUs = clock.nowUs();
+    if (dueUs !== null && nowUs >= dueUs && this.#pipeline.depth === 0) {
+      this.#append({ kind: "tick", receivedAtUs: nowUs }, new Uint8Array(0));
+    }
+    const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
+    const hasNews = writer.appliedPosition > this.#lastPosition;
+    if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
+  }
+
+  #checkpointSoon(reason: string): void {
+    this.checkpoint(reason).catch((error: unknown) => {
+      // The log still holds everything: a full disk may pass. What cannot pass stops the engine.
+      if (isKurobeError(error) && error.entry.domain === "internal") this.#stop(error);
+    });
+  }
+
+  async checkpoint(reason: string): Promise<CheckpointRecord> {
+    const { checkpointer, clock, writer } = this.#parts;
+    this.#lastFreezeMs = clock.monotonicMs();
+    this.#lastPosition = writer.appliedPosition;
+    const record = await checkpointer.checkpoint(reason);
+    void checkpointer.merge().catch((error: unknown) => {
+      if (isKurobeError(error) && error.entry.domain === "internal") this.#stop(error);
+    });
+    return record;
+  }
+
+  checkpoints(): readonly CheckpointRecord[] {
+    return this.#parts.records.toReversed();
+  }
+
+  onCommit(listener: CommitListener): () => void {
+    const { commitListeners } = this.#parts;
+    commitListeners.add(listener);
+    return () => commitListeners.delete(listener);
+  }
+
+  async deadLetters(dataset: string, { limit }: { limit: number }): Promise<readonly DeadLetter[]> {
+    return this.#letters(dataset, null, limit);
+  }
+
+  async #letters(dataset: string, ids: readonly number[] | null, limit: number): Promise<readonly DeadLetter[]> {
+    const name = deadLettersOf(this.#dataset(dataset).name);
+    const chosen =
+      ids === null ? sql.empty : sql`WHERE id IN (SELECT unnest([${sql.join(ids.map((id) => sql.literal(id)))}]))`;
+    const rows = await this.#parts.writer.exclusive((connection) =>
+      connection.rows<Record<string, unknown>>(
+        sql`SELECT id, epoch_us(received_at) AS at, position, line, "column", reason, format, raw
+              FROM rows.${sql.id(name)} ${chosen} ORDER BY received_at, id LIMIT ${sql.literal(limit)}`,
+      ),
+    );
+    return rows.map((row) => ({
+      id: Number(row["id"]),
+      receivedAtUs: row["at"] as bigint,
+      position: Number(row["position"]),
+      line: Number(row["line"]),
+      column: row["column"] === null ? null : Number(row["column"]),
+      reason: String(row["reason"]),
+      format: row["format"] as BodyFormat,
+      raw: String(row["raw"]),
+    }));
+  }
+
+  async retryDeadLetters(
+    dataset: string,
+    ids: readonly number[] | null,
+  ): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }> {
+    const total = { retried: 0, accepted: 0, rejected: 0, duplicates: 0 };
+    const letters = await this.#letters(dataset, ids, LETTERS_A_RETRY);
+    for (const control of retryControls(dataset, letters)) {
+      const outcome = await this.#control(control);
+      total.retried += control.ids.length;
+      if (outcome?.kind === "applied") {
+        total.accepted += outcome.accepted;
+        total.rejected += outcome.rejected;
+        total.duplicates += outcome.duplicates;
+      }
+    }
+    return total;
+  }
+
+  async purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }> {
+    const letters = await this.#letters(dataset, ids, Number.MAX_SAFE_INTEGER);
+    if (letters.length === 0) return { purged: 0 };
+    await this.#control({ kind: "purge_dead_letters", dataset, ids: ids ?? letters.map((one) => one.id) });
+    return { purged: letters.length };
+  }
+
+  #control(control: Control): Promise<Outcome | null> {
+    const header = { kind: "control", receivedAtUs: this.#parts.clock.nowUs() } as const;
+    return this.#append(header, encodeControl(control)).settled;
+  }
+
+  status(): EngineStatus {
+    const { plan, writer, tables, counters, log, records, checkpointer, recovered, stages } = this.#parts;
+    const size = (name: string): number => {
+      const table = tables.get(name);
+      const chunkRows = (table?.chunks ?? []).reduce((sum, chunk) => sum + chunk.rows, 0);
+      return (table?.memoryRows ?? 0) + (table?.frozenRows ?? 0) + chunkRows;
+    };
+    const logStats = log.stats();
+    const windows = (stages.find((stage) => stage.name === "windows")?.status()["windows"] ?? {}) as Readonly<
+      Record<string, { published: number; corrected: number; closedUntilUs: string | null }>
+    >;
+    return {
+      state: this.#state,
+      appliedPosition: writer.appliedPosition,
+      queuedEntries: this.#pipeline.depth,
+      memoryRows: [...tables.values()].reduce((sum, table) => sum + table.memoryRows + table.frozenRows, 0),
+      memoryBytes: writer.bytesSinceFreeze,
+      lastCheckpoint: records.at(-1) ?? null,
+      checkpointRunning: checkpointer.isRunning,
+      recovered,
+      datasets: plan.datasets.map((dataset) => ({
+        name: dataset.name,
+        ...counters.of(dataset.name),
+        storedRows: size(dataset.name),
+        chunks: tables.get(dataset.name)?.chunks.length ?? 0,
+        chunkBytes: (tables.get(dataset.name)?.chunks ?? []).reduce((sum, chunk) => sum + chunk.bytes, 0),
+        watermarkUs: this.#parts.ticking.watermarkUs(dataset.name),
+        deadLetters: size(deadLettersOf(dataset.name)),
+        lateRows: size(lateRowsOf(dataset.name)),
+      })),
+      windows: plan.windows.map((window) => {
+        const one = windows[window.name];
+        return {
+          name: window.name,
+          from: window.from,
+          published: one?.published ?? 0,
+          corrected: one?.corrected ?? 0,
+          closedUntilUs: one?.closedUntilUs === null || one === undefined ? null : BigInt(one.closedUntilUs),
+        };
+      }),
+      log: {
+        segments: logStats.segments,
+        bytes: logStats.sizeBytes,
+        syncs: logStats.fsyncs,
+        firstPosition: log.firstPosition,
+        nextPosition: log.nextPosition,
+      },
+    };
+  }
+
+  /** What was accepted is applied; memory stays in the log, so nothing has to be written down. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "closed") return;
+    clearInterval(this.#heartbeat);
+    if (this.#state === "running") {
+      this.#state = "closed";
+      await this.#pipeline.close();
+    }
+    this.#state = "closed";
+    await this.#parts.checkpointer.idle();
+    await this.#parts.writer.idle();
+    await this.#parts.lifetime[Symbol.asyncDispose]();
+  }
+}
+
+/** Letters of one kind of text share a control; CSV letters carry their header, so it must be the same. */
+function retryControls(
+  dataset: string,
+  letters: readonly DeadLetter[],
+): readonly Extract<Control, { kind: "retry_dead_letters" }>[] {
+  const groups = new Map<string, DeadLetter[]>();
+  for (const letter of letters) {
+    const header = letter.format === "csv" ? (letter.raw.split("\n")[0] ?? "") : "";
+    const name = `${letter.format}\n${header}`;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [letter]);
+    else group.push(letter);
+  }
+  return [...groups].map(([name, group]) => {
+    const format = group[0]?.format ?? "ndjson";
+    const header = name.slice(name.indexOf("\n") + 1);
+    const lines = group.map((letter) => (format === "csv" ? letter.raw.slice(header.length + 1) : letter.raw));
+    const text = [...(format === "csv" ? [header] : []), ...lines].join("\n");
+    return { kind: "retry_dead_letters", dataset, ids: group.map((one) => one.id), format, text };
+  });
+}
