@@ -4,7 +4,14 @@
  */
 import { BYTE, plainTimestamp } from "./plain-value.ts";
 import { type RowShape } from "./row-shape.ts";
-import { followedBy, NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
+import {
+  followedBy,
+  NO_ROWS,
+  type Scan,
+  type ScanLimits,
+  type SuspectLine,
+  type TimeOrder,
+} from "./scan.ts";
 
 export interface CsvHeader {
   /** Names as they stand in the header, unquoted. */
@@ -15,8 +22,13 @@ export interface CsvHeader {
 
 export function readCsvHeader(body: Uint8Array): CsvHeader {
   const bodyStart = recordEnd(body, 0) + 1;
-  const fields = splitCsvRecord(Buffer.from(body.subarray(0, Math.min(bodyStart - 1, body.length))).toString());
-  return { names: fields.map((field) => field.text.trim()), bodyStart: Math.min(bodyStart, body.length) };
+  const fields = splitCsvRecord(
+    Buffer.from(body.subarray(0, Math.min(bodyStart - 1, body.length))).toString(),
+  );
+  return {
+    names: fields.map((field) => field.text.trim()),
+    bodyStart: Math.min(bodyStart, body.length),
+  };
 }
 
 export interface CsvField {
@@ -121,7 +133,11 @@ class RowClock {
   }
 
   note(): void {
-    this.order = followedBy(this.order, { minUs: this.#timeUs, maxUs: this.#timeUs, disorderUs: 0 });
+    this.order = followedBy(this.order, {
+      minUs: this.#timeUs,
+      maxUs: this.#timeUs,
+      disorderUs: 0,
+    });
   }
 }
 
@@ -149,7 +165,17 @@ function plainRecordEnd(
     const fieldStart = isQuoted ? at + 1 : at;
     const fieldEnd = isQuoted ? quotedEnd(body, fieldStart) : unquotedEnd(body, fieldStart);
     if (fieldEnd < 0) return -1;
-    if (!isPlainField(body, fieldStart, fieldEnd, isQuoted, shape, fileColumns[index] as number, clock)) {
+    if (
+      !isPlainField(
+        body,
+        fieldStart,
+        fieldEnd,
+        isQuoted,
+        shape,
+        fileColumns[index] as number,
+        clock,
+      )
+    ) {
       return -1;
     }
     at = isQuoted ? fieldEnd + 1 : fieldEnd;

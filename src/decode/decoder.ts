@@ -7,7 +7,13 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type Connection, type Database } from "../duckdb/duckdb.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
-import { type Batch, type DecodeLimits, type Decoded, type EventTimes, type Staged } from "./batch.ts";
+import {
+  type Batch,
+  type DecodeLimits,
+  type Decoded,
+  type EventTimes,
+  type Staged,
+} from "./batch.ts";
 import { stageParquet } from "./parquet-body.ts";
 import { rowShape } from "./row-shape.ts";
 import { followedBy, isExact, NO_ROWS, type TimeOrder } from "./scan.ts";
@@ -124,7 +130,9 @@ class DuckdbDecoder implements Decoder {
     const pieces = texts.flatMap((text) => text.pieces);
     await this.#write(path, pieces);
     const format = texts.find((text) => text.pieces.length > 0)?.format ?? { kind: "ndjson" };
-    await connection.run(createStage(table, context.dataset, readerOf(format, context.dataset, path)));
+    await connection.run(
+      createStage(table, context.dataset, readerOf(format, context.dataset, path)),
+    );
     const order = texts.reduce((all, text) => followedBy(all, text.order), NO_ROWS);
     return { decoded: texts.map((text) => text.decoded), order };
   }
@@ -143,14 +151,23 @@ class DuckdbDecoder implements Decoder {
     if (pieces.length > 0) await file.write(pieces, 0);
   }
 
-  async #describe(connection: Connection, table: Sql, dataset: DatasetPlan, loaded: Loaded): Promise<Staged> {
+  async #describe(
+    connection: Connection,
+    table: Sql,
+    dataset: DatasetPlan,
+    loaded: Loaded,
+  ): Promise<Staged> {
     const { decoded, order } = loaded;
     const rows = decoded.reduce((sum, one) => sum + (one.kind === "rows" ? one.accepted : 0), 0);
     const eventTimeUs =
       rows === 0
         ? undefined
         : order !== null && isExact(order)
-          ? { min: BigInt(order.minUs), max: BigInt(order.maxUs), disorder: BigInt(order.disorderUs) }
+          ? {
+              min: BigInt(order.minUs),
+              max: BigInt(order.maxUs),
+              disorder: BigInt(order.disorderUs),
+            }
           : await readTimes(connection, table, dataset);
     return {
       dataset: dataset.name,
@@ -192,7 +209,11 @@ interface Loaded {
   readonly order: TimeOrder | null;
 }
 
-async function readTimes(connection: Connection, table: Sql, dataset: DatasetPlan): Promise<EventTimes> {
+async function readTimes(
+  connection: Connection,
+  table: Sql,
+  dataset: DatasetPlan,
+): Promise<EventTimes> {
   const at = sql.id(dataset.eventTime);
   const [range] = await connection.rows<{ min: bigint; max: bigint; disorder: bigint | null }>(
     sql`SELECT min(_at) AS min, max(_at) AS max, CAST(max(_latest - _at) AS BIGINT) AS disorder

@@ -1,10 +1,15 @@
 /** One row in the exact lane: its canonical values in column order, or the first thing wrong with it. */
 import { type ColumnPlan } from "../plan/plan.ts";
-import { exactValue, type Token } from "./exact-value.ts";
+import { exactValue } from "./exact-value.ts";
+import { type Token } from "./token.ts";
 import { isRequired, type RowShape } from "./row-shape.ts";
 
 export type ExactRow =
-  | { readonly kind: "row"; readonly values: readonly (string | null)[]; readonly eventTimeUs: number }
+  | {
+      readonly kind: "row";
+      readonly values: readonly (string | null)[];
+      readonly eventTimeUs: number;
+    }
   | { readonly kind: "problem"; readonly reason: string };
 
 export interface ExactRowOptions {
@@ -40,10 +45,14 @@ function checkRow(shape: RowShape, values: (string | null)[], maxEventTimeUs: nu
     return { kind: "problem", reason: `column ${shape.columns[index]?.name} is missing or null` };
   }
   const eventTime = values[shape.eventTimeIndex];
-  const eventTimeUs = eventTime === null || eventTime === undefined ? 0 : canonicalTimeUs(eventTime);
+  const eventTimeUs =
+    eventTime === null || eventTime === undefined ? 0 : canonicalTimeUs(eventTime);
   if (eventTimeUs > maxEventTimeUs) {
     const name = shape.columns[shape.eventTimeIndex]?.name;
-    return { kind: "problem", reason: `${name}: ${eventTime} is further in the future than maxFutureSkew allows` };
+    return {
+      kind: "problem",
+      reason: `${name}: ${eventTime} is further in the future than maxFutureSkew allows`,
+    };
   }
   return { kind: "row", values, eventTimeUs };
 }
@@ -71,7 +80,10 @@ function unknownColumn(shape: RowShape, name: string): ExactRow {
 }
 
 /** The row as an NDJSON line that DuckDB's typed reader takes exactly. Nulls are left out. */
-export function canonicalJsonLine(columns: readonly ColumnPlan[], values: readonly (string | null)[]): string {
+export function canonicalJsonLine(
+  columns: readonly ColumnPlan[],
+  values: readonly (string | null)[],
+): string {
   const members = columns.flatMap((column, index) => {
     const text = values[index];
     if (text === null || text === undefined) return [];

@@ -1,6 +1,6 @@
 /** Dates and timestamps in all the forms that a column accepts, without a detour over floating point. */
 import { type ColumnPlan } from "../plan/plan.ts";
-import { type Exact, type Token, describe } from "./exact-value.ts";
+import { describe, type Exact, type Token } from "./token.ts";
 import { daysInMonth } from "./plain-value.ts";
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
@@ -13,7 +13,11 @@ const MAX_TIME_US = 253_402_300_799_999_999n; // 9999-12-31T23:59:59.999999Z
 
 export function exactDate(token: Token): Exact {
   const match = token.kind === "text" ? DATE.exec(token.raw.trim()) : null;
-  if (match === null) return { kind: "problem", reason: `expected a date such as 2026-01-31, found ${describe(token)}` };
+  if (match === null)
+    return {
+      kind: "problem",
+      reason: `expected a date such as 2026-01-31, found ${describe(token)}`,
+    };
   if (!isDay(Number(match[1]), Number(match[2]), Number(match[3]))) {
     return { kind: "problem", reason: `${token.raw} is no day of the calendar (years 1 to 9999)` };
   }
@@ -48,7 +52,8 @@ function epochNumberUs(column: ColumnPlan, token: Token): bigint | string {
   if (column.unit === undefined) {
     return `number ${text} needs a unit: declare the column with unit "s", "ms", "us" or "ns"`;
   }
-  if (!WHOLE_NUMBER.test(text)) return `expected a whole number of ${column.unit}, found ${describe(token)}`;
+  if (!WHOLE_NUMBER.test(text))
+    return `expected a whole number of ${column.unit}, found ${describe(token)}`;
   const number = BigInt(text);
   if (column.unit !== "ns") return number * UNIT_PER_US[column.unit];
   return number >= 0n ? number / 1000n : -((999n - number) / 1000n);
@@ -60,10 +65,13 @@ function parseTimestampUs(text: string, zone: string | undefined): bigint | stri
   if (match === null) {
     return `expected a timestamp such as 2026-01-31T09:00:00Z, found ${describe({ kind: "text", raw: text })}`;
   }
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
+  const [year, month, day, hour, minute, second] = match
+    .slice(1, 7)
+    .map((part) => Number(part ?? 0));
   if (year === undefined || month === undefined || day === undefined) return "not a timestamp";
   if (!isDay(year, month, day)) return `${text} is no day of the calendar (years 1 to 9999)`;
-  if ((hour ?? 0) > 23 || (minute ?? 0) > 59 || (second ?? 0) > 59) return `${text} is no time of day`;
+  if ((hour ?? 0) > 23 || (minute ?? 0) > 59 || (second ?? 0) > 59)
+    return `${text} is no time of day`;
   const localMs = utcMs(year, month, day, hour ?? 0, minute ?? 0, second ?? 0);
   const fractionUs = BigInt((match[7] ?? "").slice(0, 6).padEnd(6, "0"));
   const offset = match[8];
@@ -82,7 +90,14 @@ function isDay(year: number, month: number, day: number): boolean {
   return year >= 1 && day >= 1 && day <= daysInMonth(year, month);
 }
 
-function utcMs(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
+function utcMs(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);

@@ -4,18 +4,7 @@
  */
 import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
 import { exactDate, exactTimestamp } from "./exact-time.ts";
-
-/** A value as it stood in the body. `raw` of a `text` is unescaped; of the others it is the source text. */
-export interface Token {
-  readonly kind: "null" | "boolean" | "number" | "text" | "nested";
-  readonly raw: string;
-}
-
-/** `text`: the canonical form, for a JSON string or number or a CSV field alike. */
-export type Exact =
-  | { readonly kind: "null" }
-  | { readonly kind: "value"; readonly text: string }
-  | { readonly kind: "problem"; readonly reason: string };
+import { clip, describe, type Exact, type Token } from "./token.ts";
 
 const problem = (reason: string): Exact => ({ kind: "problem", reason });
 const value = (text: string): Exact => ({ kind: "value", text });
@@ -59,7 +48,8 @@ function exactJson(token: Token, lenientText: boolean): Exact {
 function exactBoolean(token: Token, lenientText: boolean): Exact {
   const text = token.raw.trim().toLowerCase();
   const isWord = text === "true" || text === "false";
-  if (isWord && (token.kind === "boolean" || (lenientText && token.kind === "text"))) return value(text);
+  if (isWord && (token.kind === "boolean" || (lenientText && token.kind === "text")))
+    return value(text);
   return problem(`expected true or false, found ${describe(token)}`);
 }
 
@@ -85,7 +75,9 @@ function exactNumber(type: ColumnType, token: Token, lenientText: boolean): Exac
 }
 
 function exactInteger(text: string, min: bigint, max: bigint, name: string, found: string): Exact {
-  const scaled = INTEGER.test(text) ? { units: BigInt(text), isExact: true } : scaleDecimal(text, 0);
+  const scaled = INTEGER.test(text)
+    ? { units: BigInt(text), isExact: true }
+    : scaleDecimal(text, 0);
   if (scaled === undefined || !scaled.isExact) return problem(`expected ${name}, found ${found}`);
   if (scaled.units < min || scaled.units > max) return problem(`${found} is beyond ${name}`);
   return value(String(scaled.units));
@@ -106,7 +98,10 @@ function exactDecimal(text: string, precision: number, scale: number): Exact {
 }
 
 /** `text` times 10^scale; undefined where the exponent is absurd. */
-function scaleDecimal(text: string, scale: number): { units: bigint; isExact: boolean } | undefined {
+function scaleDecimal(
+  text: string,
+  scale: number,
+): { units: bigint; isExact: boolean } | undefined {
   const [mantissa = "", exponentText = "0"] = text.toLowerCase().split("e");
   const exponent = Number(exponentText);
   if (Math.abs(exponent) > MAX_NUMBER_LENGTH) return undefined;
@@ -129,24 +124,6 @@ function scaleDecimal(text: string, scale: number): { units: bigint; isExact: bo
 
 export function nameOf(type: ColumnType): string {
   return type.kind === "decimal" ? `decimal(${type.precision}, ${type.scale})` : type.kind;
-}
-
-/** For messages: what was found, shortened. */
-export function describe(token: Token): string {
-  switch (token.kind) {
-    case "text":
-      return `text ${clip(JSON.stringify(token.raw))}`;
-    case "nested":
-      return token.raw.startsWith("[") ? "an array" : "an object";
-    case "number":
-      return `number ${clip(token.raw)}`;
-    default:
-      return token.raw;
-  }
-}
-
-function clip(text: string): string {
-  return text.length <= 40 ? text : `${text.slice(0, 37)}…`;
 }
 
 /** A lone surrogate has no UTF-8: it becomes U+FFFD, as everywhere on the web. */

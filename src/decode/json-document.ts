@@ -12,7 +12,8 @@ const CLOSE_LIST = 93;
 export function jsonDocumentToLines(document: Uint8Array): JsonDocument {
   const start = skipSpace(document, 0);
   const first = document[start];
-  if (first === BYTE.OPEN) return { kind: "lines", body: flatten(document, start, document.length) };
+  if (first === BYTE.OPEN)
+    return { kind: "lines", body: flatten(document, start, document.length) };
   if (first !== OPEN_LIST) {
     return { kind: "problem", reason: "expected a JSON object or an array of objects" };
   }
@@ -34,11 +35,15 @@ export function jsonDocumentToLines(document: Uint8Array): JsonDocument {
         isOpen = false;
         out[at] = BYTE.SPACE;
       } else {
-        return { kind: "problem", reason: `unexpected byte behind the JSON array, at byte ${start + at + 2}` };
+        return {
+          kind: "problem",
+          reason: `unexpected byte behind the JSON array, at byte ${start + at + 2}`,
+        };
       }
     }
   }
-  if (isOpen) return { kind: "problem", reason: "the JSON array does not end: the body was cut short" };
+  if (isOpen)
+    return { kind: "problem", reason: "the JSON array does not end: the body was cut short" };
   return { kind: "lines", body: out };
 }
 
@@ -49,7 +54,8 @@ export function jsonDocumentToLines(document: Uint8Array): JsonDocument {
 function flatten(document: Uint8Array, start: number, end: number): Buffer {
   const out = Buffer.from(document.subarray(start, end));
   const hasBreaks = out.includes(BYTE.LF) || out.includes(BYTE.CR);
-  for (let at = 0; hasBreaks && at < out.length; at++) {
+  if (!hasBreaks) return out;
+  for (let at = 0; at < out.length; at++) {
     const byte = out[at];
     if (byte === BYTE.LF || byte === BYTE.CR) {
       out[at] = BYTE.SPACE;

@@ -1,5 +1,5 @@
 /** Takes one JSON text apart without losing digits: the pieces that `exactValue` looks at. */
-import { type Token } from "./exact-value.ts";
+import { type Token } from "./token.ts";
 
 export type JsonLine =
   | { readonly kind: "object"; readonly members: readonly (readonly [string, Token])[] }
@@ -10,7 +10,8 @@ const MAX_DEPTH = 64;
 
 /** Members come in order, repeated keys included. Reasons name the column (1-based character) where known. */
 export function readJsonLine(text: string): JsonLine {
-  if (depthOf(text) > MAX_DEPTH) return { kind: "problem", reason: `nested deeper than ${MAX_DEPTH} levels` };
+  if (depthOf(text) > MAX_DEPTH)
+    return { kind: "problem", reason: `nested deeper than ${MAX_DEPTH} levels` };
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -26,11 +27,16 @@ export function readJsonLine(text: string): JsonLine {
 function malformed(text: string, error: unknown): JsonLine {
   const message = error instanceof Error ? error.message : String(error);
   const position = /position (\d+)/.exec(message)?.[1];
-  if (text.startsWith("\ufeff")) return { kind: "problem", reason: "byte order mark in the middle of a body", column: 1 };
+  if (text.startsWith("\ufeff"))
+    return { kind: "problem", reason: "byte order mark in the middle of a body", column: 1 };
   if (position !== undefined) {
     return { kind: "problem", reason: "malformed JSON", column: Number(position) + 1 };
   }
-  return { kind: "problem", reason: "malformed JSON: the line ends too early", column: text.length + 1 };
+  return {
+    kind: "problem",
+    reason: "malformed JSON: the line ends too early",
+    column: text.length + 1,
+  };
 }
 
 function depthOf(text: string): number {

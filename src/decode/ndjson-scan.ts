@@ -83,7 +83,7 @@ class LineScanner {
     if (body[this.#at] !== BYTE.OPEN) return -1;
     this.#at++;
     let expected = 0;
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       this.#skipSpace();
       const column = this.#key(expected);
       if (column < 0) return -1;
@@ -190,7 +190,8 @@ class LineScanner {
     let at = start;
     for (;;) {
       const byte = body[at] as number;
-      if ((byte >= BYTE.ZERO && byte <= BYTE.NINE) || byte === BYTE.MINUS || byte === BYTE.DOT) at++;
+      if ((byte >= BYTE.ZERO && byte <= BYTE.NINE) || byte === BYTE.MINUS || byte === BYTE.DOT)
+        at++;
       else break;
     }
     this.#at = at;
@@ -211,7 +212,11 @@ class LineScanner {
   #quoted(column: number): boolean {
     const start = this.#at + 1;
     if (!this.#text()) return false;
-    return (this.#shape.checks[column] as RowShape["checks"][number])(this.#body, start, this.#at - 1);
+    return (this.#shape.checks[column] as RowShape["checks"][number])(
+      this.#body,
+      start,
+      this.#at - 1,
+    );
   }
 
   /** A string with nothing but plain bytes and the one-letter escapes. */

@@ -17,40 +17,71 @@ interface ParquetContext {
 }
 
 /** Creates the stage table with the good rows, in file order. */
-export async function stageParquet(connection: Connection, context: ParquetContext): Promise<Decoded> {
+export async function stageParquet(
+  connection: Connection,
+  context: ParquetContext,
+): Promise<Decoded> {
   const { batch, dataset, limits, table, path } = context;
-  const refuse = async (reason: string, hint: string, received = 0, rejects: readonly Reject[] = []): Promise<Decoded> => {
+  const refuse = async (
+    reason: string,
+    hint: string,
+    received = 0,
+    rejects: readonly Reject[] = [],
+  ): Promise<Decoded> => {
     await connection.run(emptyStage(table, dataset));
     return { kind: "refused", batch, reason, hint, received, rejects };
   };
   try {
     const size = await logicalSize(connection, path);
     if (size.rows > limits.maxRows || size.bytes > limits.maxUnfoldedBytes) {
-      return await refuse(`Parquet of ${size.rows} rows and ${size.bytes} bytes unfolded is too large`, "Send smaller files.");
+      return await refuse(
+        `Parquet of ${size.rows} rows and ${size.bytes} bytes unfolded is too large`,
+        "Send smaller files.",
+      );
     }
     const fileTypes = await columnTypes(connection, path);
     const problem = schemaProblem(dataset, fileTypes);
-    if (problem !== undefined) return await refuse(problem, "Write the file with the dataset's columns and types.", size.rows);
+    if (problem !== undefined)
+      return await refuse(
+        problem,
+        "Write the file with the dataset's columns and types.",
+        size.rows,
+      );
     const rejects = await stageChecked(connection, context, fileTypes);
     if (rejects.length > limits.maxRejects) {
       await connection.run(sql`DROP TABLE ${table}`);
-      return await refuse(`more than ${limits.maxRejects} rows are invalid; the first: ${rejects[0]?.reason}`, "Check the file.", size.rows, rejects.slice(0, 10));
+      return await refuse(
+        `more than ${limits.maxRejects} rows are invalid; the first: ${rejects[0]?.reason}`,
+        "Check the file.",
+        size.rows,
+        rejects.slice(0, 10),
+      );
     }
     if (batch.header.onInvalid === "reject" && rejects.length > 0) {
       await connection.run(sql`DROP TABLE ${table}`);
-      return await refuse(`${rejects.length} of ${size.rows} rows are invalid`, "Mend the rows, or send without onInvalid=reject.", size.rows, rejects);
+      return await refuse(
+        `${rejects.length} of ${size.rows} rows are invalid`,
+        "Mend the rows, or send without onInvalid=reject.",
+        size.rows,
+        rejects,
+      );
     }
     return { kind: "rows", batch, accepted: size.rows - rejects.length, rejects };
   } catch (error) {
     if (!isKurobeError(error) || error.entry.domain === "internal") throw error;
     await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
-    return refuse(`not a readable Parquet file: ${firstLine(error.message)}`, "Check that the file is whole.");
+    return refuse(
+      `not a readable Parquet file: ${firstLine(error.message)}`,
+      "Check that the file is whole.",
+    );
   }
 }
 
 function firstLine(text: string): string {
   // The path of our staging file says nothing to the caller.
-  return (text.split("\n")[0] ?? "").replaceAll(/["'][^"']*staging[^"']*["']/g, "body").slice(0, 200);
+  return (text.split("\n")[0] ?? "")
+    .replaceAll(/["'][^"']*staging[^"']*["']/g, "body")
+    .slice(0, 200);
 }
 
 function emptyStage(table: Sql, dataset: DatasetPlan): Sql {
@@ -60,7 +91,10 @@ function emptyStage(table: Sql, dataset: DatasetPlan): Sql {
   return sql`CREATE TABLE ${table} (${sql.join(columns)})`;
 }
 
-async function logicalSize(connection: Connection, path: string): Promise<{ rows: number; bytes: number }> {
+async function logicalSize(
+  connection: Connection,
+  path: string,
+): Promise<{ rows: number; bytes: number }> {
   const [size] = await connection.rows<{ rows: bigint; bytes: bigint }>(
     sql`SELECT
           (SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata(${sql.literal(path)})) AS rows,
@@ -70,7 +104,10 @@ async function logicalSize(connection: Connection, path: string): Promise<{ rows
   return { rows: Number(size?.rows ?? 0), bytes: Number(size?.bytes ?? 0) };
 }
 
-async function columnTypes(connection: Connection, path: string): Promise<ReadonlyMap<string, string>> {
+async function columnTypes(
+  connection: Connection,
+  path: string,
+): Promise<ReadonlyMap<string, string>> {
   const rows = await connection.rows<{ name: string; type: string }>(
     sql`SELECT column_name AS name, column_type AS type
           FROM (DESCRIBE FROM read_parquet(${sql.literal(path)}))`,
@@ -102,18 +139,26 @@ function fits(column: ColumnPlan, type: string): boolean {
   }
 }
 
-function schemaProblem(dataset: DatasetPlan, fileTypes: ReadonlyMap<string, string>): string | undefined {
+function schemaProblem(
+  dataset: DatasetPlan,
+  fileTypes: ReadonlyMap<string, string>,
+): string | undefined {
   for (const [name, type] of fileTypes) {
     const column = dataset.columns.find((one) => one.name === name);
-    if (column === undefined) return `unknown column ${JSON.stringify(name.slice(0, 60))} in the Parquet file`;
+    if (column === undefined)
+      return `unknown column ${JSON.stringify(name.slice(0, 60))} in the Parquet file`;
     if (!fits(column, type)) {
       const zone = type.startsWith("TIMESTAMP") && column.type.kind === "timestamp";
       const why = zone ? ": it has no zone, so declare the column with one" : "";
       return `column ${name} is ${type} in the Parquet file, which does not fit ${nameOf(column.type)}${why}`;
     }
   }
-  const missing = dataset.columns.find((column) => isRequired(column) && !fileTypes.has(column.name));
-  return missing === undefined ? undefined : `the Parquet file lacks the required column ${missing.name}`;
+  const missing = dataset.columns.find(
+    (column) => isRequired(column) && !fileTypes.has(column.name),
+  );
+  return missing === undefined
+    ? undefined
+    : `the Parquet file lacks the required column ${missing.name}`;
 }
 
 /** SQL that reads one column the way the dataset has it: NULL where the value cannot be kept. */
@@ -122,11 +167,13 @@ function readColumn(column: ColumnPlan, fileType: string | undefined): Sql {
   const name = sql.id(column.name);
   if (fileType === undefined) return sql`CAST(NULL AS ${type})`;
   if (column.type.kind === "timestamp") {
-    if (fileType === "TIMESTAMP WITH TIME ZONE" || column.zone === "UTC") return sql`CAST(${name} AS TIMESTAMP)`;
+    if (fileType === "TIMESTAMP WITH TIME ZONE" || column.zone === "UTC")
+      return sql`CAST(${name} AS TIMESTAMP)`;
     return sql`CAST(timezone('UTC', timezone(${sql.literal(column.zone ?? "UTC")}, CAST(${name} AS TIMESTAMP))) AS TIMESTAMP)`;
   }
   if (column.type.kind === "json") {
-    if (fileType === "VARCHAR") return sql`CASE WHEN json_valid(${name}) THEN CAST(${name} AS JSON) END`;
+    if (fileType === "VARCHAR")
+      return sql`CASE WHEN json_valid(${name}) THEN CAST(${name} AS JSON) END`;
     return sql`to_json(${name})`;
   }
   return sql`TRY_CAST(${name} AS ${type})`;
@@ -145,13 +192,16 @@ function rowProblem(context: ParquetContext, fileTypes: ReadonlyMap<string, stri
         THEN ${say(`${column.name}: the value does not fit ${nameOf(column.type)}`)}`);
     }
     if (column.type.kind === "float64" && fileTypes.has(column.name)) {
-      list.push(sql`WHEN NOT isfinite(${typed}) THEN ${say(`${column.name}: NaN and infinity are no float64 here`)}`);
+      list.push(
+        sql`WHEN NOT isfinite(${typed}) THEN ${say(`${column.name}: NaN and infinity are no float64 here`)}`,
+      );
     }
     if (column.type.kind === "timestamp" || column.type.kind === "date") {
       list.push(sql`WHEN NOT isfinite(${typed}) OR year(${typed}) < 1 OR year(${typed}) > 9999
         THEN ${say(`${column.name}: outside the years 1 to 9999`)}`);
     }
-    if (isRequired(column)) list.push(sql`WHEN ${typed} IS NULL THEN ${say(`column ${column.name} is missing or null`)}`);
+    if (isRequired(column))
+      list.push(sql`WHEN ${typed} IS NULL THEN ${say(`column ${column.name} is missing or null`)}`);
     if (column.name === dataset.eventTime) {
       const limitUs = batch.header.receivedAtUs + BigInt(dataset.watermark.maxFutureSkewUs);
       list.push(sql`WHEN epoch_us(${typed}) > ${sql.literal(limitUs)}
@@ -176,7 +226,9 @@ async function stageChecked(
     return sql`${kept} AS ${sql.id(column.name)}`;
   });
   const reason = rowProblem(context, fileTypes);
-  const raw = sql.join([...fileTypes.keys()].map((name) => sql`${sql.id(name)} := ${sql.id(name)}`));
+  const raw = sql.join(
+    [...fileTypes.keys()].map((name) => sql`${sql.id(name)} := ${sql.id(name)}`),
+  );
   const rejects = await connection.rows<{ line: bigint; reason: string; raw: string }>(
     sql`SELECT file_row_number + 1 AS line, ${reason} AS reason, CAST(to_json(struct_pack(${raw})) AS VARCHAR) AS raw
           FROM ${reader}
@@ -188,5 +240,10 @@ async function stageChecked(
   await connection.run(
     sql`CREATE TABLE ${table} AS SELECT ${sql.join(columns)} FROM ${reader} ${where} ORDER BY file_row_number`,
   );
-  return rejects.map(({ line, reason, raw }) => ({ line: Number(line), column: null, reason, raw }));
+  return rejects.map(({ line, reason, raw }) => ({
+    line: Number(line),
+    column: null,
+    reason,
+    raw,
+  }));
 }

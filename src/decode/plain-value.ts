@@ -25,7 +25,12 @@ export const BYTE = {
 } as const;
 
 /** True for `-?` and 1 to `maxDigits` digits without a leading zero; `-0` is left to the exact lane. */
-export function isPlainInteger(bytes: Uint8Array, start: number, end: number, maxDigits: number): boolean {
+export function isPlainInteger(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxDigits: number,
+): boolean {
   let at = start;
   if (bytes[at] === BYTE.MINUS) {
     at++;
@@ -105,7 +110,8 @@ function daysSinceEpoch(year: number, month: number, day: number): number {
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
   const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  const dayOfEra =
+    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
   return era * 146_097 + dayOfEra - 719_468;
 }
 
@@ -114,7 +120,12 @@ function daysSinceEpoch(year: number, month: number, day: number): number {
  * the epoch, NaN where it is anything else. Exact below 2^53 µs (the year 2255), which is enough for
  * a comparison with the clock. `zoneless` also admits text without the Z.
  */
-export function plainTimestamp(bytes: Uint8Array, start: number, end: number, zoneless: boolean): number {
+export function plainTimestamp(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  zoneless: boolean,
+): number {
   let last = end;
   if (bytes[end - 1] === BYTE.Z) last = end - 1;
   else if (!zoneless) return Number.NaN;
@@ -126,7 +137,8 @@ export function plainTimestamp(bytes: Uint8Array, start: number, end: number, zo
   const hour = twoDigits(bytes, start + 11);
   const minute = twoDigits(bytes, start + 14);
   const second = twoDigits(bytes, start + 17);
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return Number.NaN;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+    return Number.NaN;
   const days = plainDate(bytes, start);
   let fractionUs = 0;
   if (length > 19) {

@@ -20,7 +20,9 @@ export function rowShape(dataset: DatasetPlan): RowShape {
     columns: dataset.columns,
     keys: dataset.columns.map((column) => Buffer.from(column.name)),
     checks: dataset.columns.map(plainCheck),
-    requiredIndexes: dataset.columns.flatMap((column, index) => (isRequired(column) ? [index] : [])),
+    requiredIndexes: dataset.columns.flatMap((column, index) =>
+      isRequired(column) ? [index] : [],
+    ),
     eventTimeIndex: dataset.columns.findIndex((column) => column.name === dataset.eventTime),
   };
 }

@@ -3,8 +3,15 @@ import { isUtf8 } from "node:buffer";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { type Batch, type DecodeLimits, type Decoded, type Reject } from "./batch.ts";
 import { type CsvHeader, readCsvHeader, scanCsv, splitCsvRecord } from "./csv-scan.ts";
-import { canonicalCsvLine, canonicalJsonLine, exactRow, type ExactRow, type ExactRowOptions, requiredNames } from "./exact-row.ts";
-import { type Token } from "./exact-value.ts";
+import {
+  canonicalCsvLine,
+  canonicalJsonLine,
+  exactRow,
+  type ExactRow,
+  type ExactRowOptions,
+  requiredNames,
+} from "./exact-row.ts";
+import { type Token } from "./token.ts";
 import { jsonDocumentToLines } from "./json-document.ts";
 import { readJsonLine } from "./json-line.ts";
 import { isBlank, scanNdjson } from "./ndjson-scan.ts";
@@ -72,7 +79,12 @@ function scanLimits(context: TextContext, batch: Batch): ScanLimits {
   };
 }
 
-function readLines(context: TextContext, batch: Batch, body: Uint8Array, everyLine: boolean): TextPieces {
+function readLines(
+  context: TextContext,
+  batch: Batch,
+  body: Uint8Array,
+  everyLine: boolean,
+): TextPieces {
   const { shape } = context;
   const limits = scanLimits(context, batch);
   const scan = everyLine ? everyLineOf(body) : scanNdjson(body, shape, limits);
@@ -83,7 +95,11 @@ function readLines(context: TextContext, batch: Batch, body: Uint8Array, everyLi
     const row = exactRow(shape, line.members, options);
     return row.kind === "problem"
       ? row
-      : { kind: "line", text: canonicalJsonLine(shape.columns, row.values), timeUs: row.eventTimeUs };
+      : {
+          kind: "line",
+          text: canonicalJsonLine(shape.columns, row.values),
+          timeUs: row.eventTimeUs,
+        };
   });
 }
 
@@ -91,7 +107,7 @@ function everyLineOf(body: Uint8Array): Scan {
   const suspects: SuspectLine[] = [];
   let hasBlankLines = false;
   let line = 0;
-  for (let start = 0; start < body.length; ) {
+  for (let start = 0; start < body.length;) {
     line++;
     const found = body.indexOf(BYTE.LF, start);
     const end = found < 0 ? body.length : found;
@@ -102,20 +118,29 @@ function everyLineOf(body: Uint8Array): Scan {
   return { rows: suspects.length, suspects, hasBlankLines, order: NO_ROWS };
 }
 
-function readCsv(context: TextContext, batch: Batch, body: Uint8Array, everyLine: boolean): TextPieces {
+function readCsv(
+  context: TextContext,
+  batch: Batch,
+  body: Uint8Array,
+  everyLine: boolean,
+): TextPieces {
   const { shape } = context;
   const header = readCsvHeader(body);
   const problem = headerProblem(context.dataset, header.names);
   if (problem !== undefined) {
     return refused(batch, 0, [], problem, "Send a header line that names the dataset's columns.");
   }
-  const fileColumns = header.names.map((name) => shape.columns.findIndex((column) => column.name === name));
+  const fileColumns = header.names.map((name) =>
+    shape.columns.findIndex((column) => column.name === name),
+  );
   const limits = scanLimits(context, batch);
   // With no plain line possible, the scanner reports every record as a suspect.
   const scan = scanCsv(body, header, shape, everyLine ? [...fileColumns, -1] : fileColumns, limits);
   const options = { lenientText: true, maxEventTimeUs: limits.maxEventTimeUs };
   // Every line as JSON: DuckDB's CSV reader fails on a CR LF inside of quotes.
-  const format: StagingFormat = everyLine ? { kind: "ndjson" } : { kind: "csv", columns: header.names };
+  const format: StagingFormat = everyLine
+    ? { kind: "ndjson" }
+    : { kind: "csv", columns: header.names };
   let hasBreaks = false;
   const pieces = mend(context, batch, body, header.bodyStart, format, scan, (text) => {
     const row = exactCsvRow(shape, header, text, options);
@@ -138,14 +163,24 @@ function withHeader(pieces: TextPieces, body: Uint8Array, header: CsvHeader): Te
   return { ...pieces, decoded: { ...decoded, rejects } };
 }
 
-function exactCsvRow(shape: RowShape, header: CsvHeader, text: string, options: ExactRowOptions): ExactRow {
+function exactCsvRow(
+  shape: RowShape,
+  header: CsvHeader,
+  text: string,
+  options: ExactRowOptions,
+): ExactRow {
   const fields = splitCsvRecord(text.endsWith("\r") ? text.slice(0, -1) : text);
   if (fields.length !== header.names.length) {
-    return { kind: "problem", reason: `expected ${header.names.length} fields, found ${fields.length}` };
+    return {
+      kind: "problem",
+      reason: `expected ${header.names.length} fields, found ${fields.length}`,
+    };
   }
   const members = fields.map((field, index): readonly [string, Token] => [
     header.names[index] ?? "",
-    field.text === "" && !field.isQuoted ? { kind: "null", raw: "" } : { kind: "text", raw: field.text },
+    field.text === "" && !field.isQuoted
+      ? { kind: "null", raw: "" }
+      : { kind: "text", raw: field.text },
   ]);
   return exactRow(shape, members, options);
 }
@@ -153,7 +188,8 @@ function exactCsvRow(shape: RowShape, header: CsvHeader, text: string, options: 
 function headerProblem(dataset: DatasetPlan, names: readonly string[]): string | undefined {
   const known = new Set(dataset.columns.map((column) => column.name));
   const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined) return `the CSV header names an unknown column ${JSON.stringify(unknown.slice(0, 60))}`;
+  if (unknown !== undefined)
+    return `the CSV header names an unknown column ${JSON.stringify(unknown.slice(0, 60))}`;
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) return `the CSV header names column ${repeated} twice`;
   const missing = requiredNames(dataset.columns).find((name) => !names.includes(name));
@@ -192,7 +228,8 @@ function mend(
       maxUs = Math.max(maxUs, mended.timeUs);
       hasMended = true;
     } else {
-      const raw = mended.raw ?? Buffer.from(body.subarray(start, Math.min(end, start + 4096))).toString();
+      const raw =
+        mended.raw ?? Buffer.from(body.subarray(start, Math.min(end, start + 4096))).toString();
       rejects.push({ line, column: mended.column ?? null, reason: mended.reason, raw });
     }
     if (rejects.length > limits.maxRejects) break;
@@ -200,14 +237,32 @@ function mend(
   if (copied < body.length) pieces.push(body.subarray(copied));
   if (rejects.length > limits.maxRejects) {
     const reason = `more than ${limits.maxRejects} rows are invalid; the first: ${rejects[0]?.reason}`;
-    return refused(batch, scan.rows, rejects.slice(0, 10), reason, "Check format and columns of the body.");
+    return refused(
+      batch,
+      scan.rows,
+      rejects.slice(0, 10),
+      reason,
+      "Check format and columns of the body.",
+    );
   }
   if (scan.rows > limits.maxRows) {
-    return refused(batch, scan.rows, [], `more than ${limits.maxRows} rows`, "Send smaller bodies.");
+    return refused(
+      batch,
+      scan.rows,
+      [],
+      `more than ${limits.maxRows} rows`,
+      "Send smaller bodies.",
+    );
   }
   if (batch.header.onInvalid === "reject" && rejects.length > 0) {
     const reason = `${rejects.length} of ${scan.rows} rows are invalid`;
-    return refused(batch, scan.rows, rejects, reason, "Mend the rows, or send without onInvalid=reject.");
+    return refused(
+      batch,
+      scan.rows,
+      rejects,
+      reason,
+      "Mend the rows, or send without onInvalid=reject.",
+    );
   }
   return {
     format,
@@ -224,7 +279,10 @@ function mendLine(
   read: (text: string) => MendedLine & { readonly column?: number },
 ): MendedLine & { readonly column?: number; readonly raw?: string } {
   if (bytes.length > maxLineBytes) {
-    return { kind: "problem", reason: `line of ${bytes.length} bytes is longer than ${maxLineBytes}` };
+    return {
+      kind: "problem",
+      reason: `line of ${bytes.length} bytes is longer than ${maxLineBytes}`,
+    };
   }
   let text: string;
   try {

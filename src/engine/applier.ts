@@ -45,8 +45,7 @@ export async function applyStaged(
   const outcomes: Outcome[] = [];
   for (const [index, share] of shares.entries()) {
     const earlier = replays[index];
-    const outcome =
-      earlier ?? outcomeOf(share, countIn(duplicates, share), countIn(late, share));
+    const outcome = earlier ?? outcomeOf(share, countIn(duplicates, share), countIn(late, share));
     outcomes.push(outcome);
     if (earlier === undefined) await settle(deps, tx, share.decoded, outcome);
   }
@@ -74,7 +73,9 @@ function replayOf(receipts: Receipts, shares: readonly Share[], share: Share): O
   if (header.idempotencyKey === "") return undefined;
   const found = receipts.find(header.dataset, header.idempotencyKey, header.receivedAtUs);
   if (found !== undefined) return found;
-  const twin = shares.find((one) => one.decoded.batch.header.idempotencyKey === header.idempotencyKey);
+  const twin = shares.find(
+    (one) => one.decoded.batch.header.idempotencyKey === header.idempotencyKey,
+  );
   return twin === share ? undefined : PENDING_TWIN;
 }
 
@@ -115,9 +116,14 @@ async function duplicatesOf(
   return findDuplicates(tx, dataset, dataset.dedup, staged);
 }
 
-async function deleteShares(tx: Transaction, staged: Staged, shares: readonly Share[]): Promise<void> {
+async function deleteShares(
+  tx: Transaction,
+  staged: Staged,
+  shares: readonly Share[],
+): Promise<void> {
   const ranges = shares.map(
-    (share) => sql`(rowid >= ${sql.literal(share.firstRow)} AND rowid < ${sql.literal(share.endRow)})`,
+    (share) =>
+      sql`(rowid >= ${sql.literal(share.firstRow)} AND rowid < ${sql.literal(share.endRow)})`,
   );
   await tx.connection.run(sql`DELETE FROM ${staged.table} WHERE ${sql.join(ranges, " OR ")}`);
 }
@@ -146,7 +152,10 @@ async function storeRows(
     rangeUs: eventTimeUs,
   });
   if (conditions.length === 0) {
-    assert(rows === staged.rows, `stored ${rows} rows of ${dataset.name}, the scanner found ${staged.rows}`);
+    assert(
+      rows === staged.rows,
+      `stored ${rows} rows of ${dataset.name}, the scanner found ${staged.rows}`,
+    );
   }
   if (rows === 0) return [];
   const { header } = first;
@@ -177,7 +186,9 @@ function skippedConditions(skipped: readonly Share[]): readonly Sql[] {
 
 function duplicateCondition(duplicates: readonly number[]): readonly Sql[] {
   if (duplicates.length === 0) return [];
-  return [sql`rowid NOT IN (SELECT unnest([${sql.join(duplicates.map((row) => sql.literal(row)))}]))`];
+  return [
+    sql`rowid NOT IN (SELECT unnest([${sql.join(duplicates.map((row) => sql.literal(row)))}]))`,
+  ];
 }
 
 function countIn(places: readonly number[], share: Share): number {
@@ -210,7 +221,12 @@ function outcomeOf(share: Share, duplicates: number, late: number): Outcome {
 }
 
 /** Dead letters, the receipt, the retry's tombstones and the counters of one batch. */
-async function settle(deps: ApplierDeps, tx: Transaction, decoded: Decoded, outcome: Outcome): Promise<void> {
+async function settle(
+  deps: ApplierDeps,
+  tx: Transaction,
+  decoded: Decoded,
+  outcome: Outcome,
+): Promise<void> {
   const { header } = decoded.batch;
   if (decoded.kind === "rows" && decoded.rejects.length > 0) await storeDeadLetters(tx, decoded);
   if (header.idempotencyKey !== "") {

@@ -208,10 +208,17 @@ export class CheckpointStore {
     while (this.#keptManifests.length > MANIFESTS_KEPT) {
       const old = this.#keptManifests.shift();
       if (old === undefined) break;
-      const named = new Set(this.#keptManifests.flatMap((one) => [one.state, ...one.chunks].map((file) => file.path)));
-      const unnamed = [old.state, ...old.chunks].map((file) => file.path).filter((path) => !named.has(path));
+      const named = new Set(
+        this.#keptManifests.flatMap((one) => [one.state, ...one.chunks].map((file) => file.path)),
+      );
+      const unnamed = [old.state, ...old.chunks]
+        .map((file) => file.path)
+        .filter((path) => !named.has(path));
       this.#obsolete.push(...unnamed);
-      await removeQuietly(disk, join(directory, "manifest", `${String(old.number).padStart(10, "0")}.json`));
+      await removeQuietly(
+        disk,
+        join(directory, "manifest", `${String(old.number).padStart(10, "0")}.json`),
+      );
     }
     await this.sweep();
   }
@@ -250,11 +257,16 @@ export class CheckpointStore {
         merged.push({ name: stored.plan.name, clearedDays: merge.wholeDays });
       }
     }
-    if (merged.length > 0) await this.#publish({ position: this.position, reason: "merge", chunks, state: this.#state });
+    if (merged.length > 0)
+      await this.#publish({ position: this.position, reason: "merge", chunks, state: this.#state });
     return merged;
   }
 
-  async #mergeOne(connection: Connection, stored: StoredTable, merge: Merge): Promise<readonly ChunkRecord[]> {
+  async #mergeOne(
+    connection: Connection,
+    stored: StoredTable,
+    merge: Merge,
+  ): Promise<readonly ChunkRecord[]> {
     const hidden = stored.hasTombstones ? ["_deleted", "_seq"] : ["_seq"];
     const rows = chunkRelation(stored.plan, hidden, merge.chunks, this.#deps.directory, {});
     return writeChunks(this.#target(connection), {
@@ -300,7 +312,9 @@ export async function openCheckpoint(disk: Disk, directory: string): Promise<Ope
   const current: CurrentManifest | null = await readCurrentManifest(disk, directory);
   if (current === null) return { manifest: null, state: EMPTY_STATE, kept: [], skipped: [] };
   const { manifest, skipped } = current;
-  const stateText = Buffer.from(await disk.readFile(join(directory, manifest.state.path))).toString();
+  const stateText = Buffer.from(
+    await disk.readFile(join(directory, manifest.state.path)),
+  ).toString();
   const kept: Manifest[] = [];
   for (const number of await manifestNumbers(disk, directory)) {
     if (number >= manifest.number) continue;
@@ -311,8 +325,14 @@ export async function openCheckpoint(disk: Disk, directory: string): Promise<Ope
 }
 
 /** Removes what no kept manifest names: left by a crash between two steps. Call before rows come in. */
-export async function removeOrphans(disk: Disk, directory: string, kept: readonly Manifest[]): Promise<readonly string[]> {
-  const named = new Set(kept.flatMap((manifest) => [manifest.state, ...manifest.chunks].map((file) => file.path)));
+export async function removeOrphans(
+  disk: Disk,
+  directory: string,
+  kept: readonly Manifest[],
+): Promise<readonly string[]> {
+  const named = new Set(
+    kept.flatMap((manifest) => [manifest.state, ...manifest.chunks].map((file) => file.path)),
+  );
   const removed: string[] = [];
   const visit = async (path: string): Promise<void> => {
     for (const name of await disk.list(join(directory, path))) {

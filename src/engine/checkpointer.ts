@@ -62,7 +62,9 @@ export class Checkpointer {
       return await this.#serial.run(() => this.#checkpoint(reason));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      throw new KurobeError("KRB_ENGINE_CHECKPOINT", `the checkpoint failed: ${message}`, { cause: error });
+      throw new KurobeError("KRB_ENGINE_CHECKPOINT", `the checkpoint failed: ${message}`, {
+        cause: error,
+      });
     } finally {
       this.#running--;
     }
@@ -99,11 +101,13 @@ export class Checkpointer {
     return writer.exclusive(async (connection) => {
       // A table is still frozen when an earlier checkpoint failed: it is written down with this one,
       // together with what has come since, so both are brought into one table first.
-      for (const table of tables.values()) if (table.frozen !== null) await reunite(connection, table);
+      for (const table of tables.values())
+        if (table.frozen !== null) await reunite(connection, table);
       const full = [...tables.values()].filter((table) => table.memoryRows > 0);
       if (full.length > 0) {
         await connection.transaction(async () => {
-          for (const table of full) await connection.run(table.createMemoryTable(table.generation + 1));
+          for (const table of full)
+            await connection.run(table.createMemoryTable(table.generation + 1));
         });
         for (const table of full) table.freeze();
         await connection.transaction(async () => {

@@ -33,7 +33,11 @@ export interface EngineStatus {
   readonly memoryBytes: number;
   readonly lastCheckpoint: CheckpointRecord | null;
   readonly checkpointRunning: boolean;
-  readonly recovered: { readonly entries: number; readonly rows: number; readonly elapsedMs: number };
+  readonly recovered: {
+    readonly entries: number;
+    readonly rows: number;
+    readonly elapsedMs: number;
+  };
   readonly datasets: readonly (DatasetCounts & {
     readonly name: string;
     readonly storedRows: number;
@@ -65,7 +69,10 @@ export interface Engine extends AsyncDisposable {
    * Writes the batch to the log and applies it. `outcome` resolves when the rows are durable and
    * visible. Throws when the log cannot take it; nothing has happened then.
    */
-  submit(header: BatchHeader, body: Uint8Array): { readonly position: number; readonly outcome: Promise<Outcome> };
+  submit(
+    header: BatchHeader,
+    body: Uint8Array,
+  ): { readonly position: number; readonly outcome: Promise<Outcome> };
   /** Writes everything in memory down now. Joins one that is running only if it started after the call. */
   checkpoint(reason: string): Promise<CheckpointRecord>;
   /** Newest first, the ones that the data directory still holds. */
@@ -77,7 +84,10 @@ export interface Engine extends AsyncDisposable {
 
   deadLetters(dataset: string, options: { readonly limit: number }): Promise<readonly DeadLetter[]>;
   /** Sends dead letters again (all, or those named). Gives the outcomes of the rows that were sent. */
-  retryDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }>;
+  retryDeadLetters(
+    dataset: string,
+    ids: readonly number[] | null,
+  ): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }>;
   purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }>;
 
   /** What SQL may name: for `query/`. */

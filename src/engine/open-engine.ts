@@ -8,10 +8,11 @@ import { openDecoder } from "../decode/decoder.ts";
 import { type Connection, type Database } from "../duckdb/duckdb.ts";
 import { type Log } from "../log/log.ts";
 import { type Plan } from "../plan/plan.ts";
-import { Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
-import { CheckpointStore } from "./checkpoint-store.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { CheckpointHistory, Commits } from "./history.ts";
+import { type CheckpointStore } from "./checkpoint-store.ts";
 import { Counters } from "./counters.ts";
-import { type CommitListener, type Engine } from "./engine.ts";
+import { type Engine } from "./engine.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Receipts } from "./receipts.ts";
 import { relationsOf } from "./relations.ts";
@@ -61,29 +62,30 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   const reader = opening.own(await database.connect());
   const tables = await openTables(plan, connection, store, directory);
   const decoder = opening.own(
-    await openDecoder({ database, disk, stagingDirectory: join(directory, "staging"), limits: deps.decodeLimits }),
+    await openDecoder({
+      database,
+      disk,
+      stagingDirectory: join(directory, "staging"),
+      limits: deps.decodeLimits,
+    }),
   );
   const counters = new Counters();
   const receipts = new Receipts();
-  const state = store.operatorState as OperatorState | null;
-  if (state !== null) {
-    counters.restore(state.counters);
-    for (const stage of stages) {
-      const own = state.stages[stage.name];
-      if (own !== undefined) stage.restore(own);
-    }
-  }
+  restoreOperators(store, counters, stages);
   const receiptTable = tables.get(RECEIPTS);
   if (receiptTable !== undefined) await receipts.load(connection, receiptTable);
-  const commitListeners = new Set<CommitListener>();
-  const versions = new Map<string, number>();
-  const onCommit = (changed: readonly string[]): void => {
-    for (const name of changed) versions.set(name, (versions.get(name) ?? 0) + 1);
-    for (const listener of commitListeners) listener(changed);
-  };
-  const writer = new Writer({ plan, connection, tables, stages, receipts, counters, onCommit });
+  const commits = new Commits();
+  const writer = new Writer({
+    plan,
+    connection,
+    tables,
+    stages,
+    receipts,
+    counters,
+    onCommit: (changed) => commits.publish(changed),
+  });
   writer.appliedPosition = store.position;
-  const records: CheckpointRecord[] = [...store.records];
+  const records = new CheckpointHistory(store.records);
   const checkpointer = new Checkpointer({
     writer,
     tables,
@@ -91,17 +93,11 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     connection: background,
     log,
     clock,
-    operatorState: (): OperatorState => ({
-      counters: counters.state(),
-      stages: Object.fromEntries(stages.map((stage) => [stage.name, stage.state()])),
-    }),
-    onRecord: (record) => {
-      records.push(record);
-      while (records.length > 100) records.shift();
-    },
+    operatorState: () => operatorState(counters, stages),
+    onRecord: (record) => records.add(record),
   });
   const replayed = await replay(plan, deps, writer, checkpointer, decoder);
-  const relations = relationsOf(tables, store, versions);
+  const relations = relationsOf(tables, store, commits);
   const recovered = { ...replayed, elapsedMs: clock.monotonicMs() - startedMs };
   return new RunningEngine({
     plan,
@@ -119,10 +115,31 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     reader,
     relations,
     records,
-    commitListeners,
+    commits,
     recovered,
     lifetime: opening.move(),
   });
+}
+
+function restoreOperators(
+  store: CheckpointStore,
+  counters: Counters,
+  stages: readonly Stage[],
+): void {
+  const state = store.operatorState as OperatorState | null;
+  if (state === null) return;
+  counters.restore(state.counters);
+  for (const stage of stages) {
+    const own = state.stages[stage.name];
+    if (own !== undefined) stage.restore(own);
+  }
+}
+
+function operatorState(counters: Counters, stages: readonly Stage[]): OperatorState {
+  return {
+    counters: counters.state(),
+    stages: Object.fromEntries(stages.map((stage) => [stage.name, stage.state()])),
+  };
 }
 
 async function openTables(
@@ -161,11 +178,13 @@ async function replay(
   const pipeline = new Pipeline({
     decode: (name, batches) => {
       const dataset = plan.datasets.find((one) => one.name === name);
-      if (dataset === undefined) throw new Error(`the log has rows of ${name}, which the plan lacks`);
+      if (dataset === undefined)
+        throw new Error(`the log has rows of ${name}, which the plan lacks`);
       return decoder.stage(dataset, batches);
     },
     apply: async (group) => {
-      if (writer.bytesSinceFreeze >= settings.memoryTableBytes) await checkpointer.checkpoint("recovery");
+      if (writer.bytesSinceFreeze >= settings.memoryTableBytes)
+        await checkpointer.checkpoint("recovery");
       return writer.apply(group);
     },
   });
@@ -193,4 +212,3 @@ async function replay(
   if (failure !== undefined) throw failure;
   return { entries, rows };
 }
-

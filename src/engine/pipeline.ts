@@ -17,7 +17,7 @@ export interface Pending {
   /** Resolves when the entry is on disk. */
   readonly durable: Promise<void>;
   readonly settle: (outcome: Outcome | null) => void;
-  readonly fail: (error: unknown) => void;
+  readonly fail: (error: Error) => void;
 }
 
 /** Consecutive entries that become visible in one transaction. */
@@ -44,9 +44,9 @@ const MAX_GROUP_ENTRIES = 4096;
 export class Pipeline {
   readonly #steps: PipelineSteps;
   readonly #queue: Pending[] = [];
-  readonly #ahead: Promise<Group>[] = [];
+  readonly #ahead: { readonly entries: readonly Pending[]; readonly group: Promise<Group> }[] = [];
   #isApplying = false;
-  #failure: unknown;
+  #failure: Error | undefined;
   #whenIdle: (() => void)[] = [];
 
   constructor(steps: PipelineSteps) {
@@ -78,11 +78,15 @@ export class Pipeline {
   }
 
   #pump(): void {
-    while (this.#ahead.length < MAX_GROUPS_AHEAD && this.#queue.length > 0 && this.#failure === undefined) {
+    while (
+      this.#ahead.length < MAX_GROUPS_AHEAD &&
+      this.#queue.length > 0 &&
+      this.#failure === undefined
+    ) {
       const entries = this.#takeGroup();
       const group = this.#decode(entries);
       group.catch(() => undefined);
-      this.#ahead.push(group);
+      this.#ahead.push({ entries, group });
     }
     if (!this.#isApplying && this.#ahead.length > 0) void this.#applyAll();
     if (this.#isIdle()) {
@@ -131,12 +135,12 @@ export class Pipeline {
     this.#isApplying = true;
     try {
       for (let next = this.#ahead[0]; next !== undefined; next = this.#ahead[0]) {
-        await this.#applyOne(await next);
+        await this.#applyOne(await next.group);
         this.#ahead.shift();
         this.#pump();
       }
     } catch (error) {
-      this.#fail(error);
+      this.#fail(asError(error));
     } finally {
       this.#isApplying = false;
       this.#pump();
@@ -155,25 +159,18 @@ export class Pipeline {
     const results = await Promise.allSettled(group.entries.map((entry) => entry.durable));
     if (results.every((result) => result.status === "fulfilled")) return group;
     for (const [index, result] of results.entries()) {
-      if (result.status === "rejected") group.entries[index]?.fail(result.reason);
+      if (result.status === "rejected") group.entries[index]?.fail(asError(result.reason));
     }
     for (const staged of group.staged) await staged[Symbol.asyncDispose]();
     return this.#decode(group.entries.filter((_, index) => results[index]?.status === "fulfilled"));
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     this.#failure ??= error;
     const waiting = this.#queue.splice(0);
     const ahead = this.#ahead.splice(0);
-    for (const entry of waiting) entry.fail(this.#failure);
-    for (const group of ahead) {
-      group.then(
-        ({ entries }) => {
-          for (const entry of entries) entry.fail(this.#failure);
-        },
-        () => undefined,
-      );
-    }
+    for (const entry of waiting) entry.fail(error);
+    for (const { entries } of ahead) for (const entry of entries) entry.fail(error);
   }
 
   /** Nothing is taken any more; what is under way ends. */
@@ -188,5 +185,9 @@ function sharingKind(entry: Pending): { dataset: string; source: string } | null
   const { header, body } = entry;
   if (header.kind !== "batch" || body.length > SMALL_BODY_BYTES) return null;
   if (header.format !== "ndjson" && header.format !== "json") return null;
-  return { dataset: header.dataset, source: `${header.producer}` };
+  return { dataset: header.dataset, source: header.producer };
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -31,7 +31,8 @@ export class Receipts {
     const name = nameOf(dataset, key);
     const added = this.#added.find((one) => nameOf(one.dataset, one.key) === name);
     const receipt = added ?? this.#byKey.get(name);
-    if (receipt === undefined || receipt.receivedAtUs + RECEIPT_HORIZON_US < nowUs) return undefined;
+    if (receipt === undefined || receipt.receivedAtUs + RECEIPT_HORIZON_US < nowUs)
+      return undefined;
     return { ...receipt.outcome, replayed: true };
   }
 
@@ -63,7 +64,8 @@ export class Receipts {
   }
 
   commit(): void {
-    for (const { dataset, key, ...receipt } of this.#added) this.#byKey.set(nameOf(dataset, key), receipt);
+    for (const { dataset, key, ...receipt } of this.#added)
+      this.#byKey.set(nameOf(dataset, key), receipt);
     this.#added = [];
     for (const key of this.#byKey.keys()) {
       if (this.#byKey.size <= MAX_RECEIPTS) break;
@@ -77,13 +79,21 @@ export class Receipts {
 
   /** After a start: reads back what the checkpoint holds. */
   async load(connection: Connection, table: Table): Promise<void> {
-    const rows = await connection.rows<{ at: bigint; dataset: string; key: string; outcome: string }>(
+    const rows = await connection.rows<{
+      at: bigint;
+      dataset: string;
+      key: string;
+      outcome: string;
+    }>(
       sql`SELECT epoch_us(received_at) AS at, dataset, key, outcome FROM ${table.relation()} AS r
            WHERE received_at > (SELECT max(received_at) FROM ${table.relation()} AS m) - INTERVAL 1 DAY
            ORDER BY _seq`,
     );
     for (const { at, dataset, key, outcome } of rows) {
-      this.#byKey.set(nameOf(dataset, key), { receivedAtUs: at, outcome: JSON.parse(outcome) as Outcome });
+      this.#byKey.set(nameOf(dataset, key), {
+        receivedAtUs: at,
+        outcome: JSON.parse(outcome) as Outcome,
+      });
     }
   }
 }

@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { type CheckpointStore } from "./checkpoint-store.ts";
 import { type EngineRelations } from "./engine.ts";
+import { type Commits } from "./history.ts";
 import { type Table } from "./table.ts";
 
 export function relationsOf(
   tables: ReadonlyMap<string, Table>,
   store: CheckpointStore,
-  versions: ReadonlyMap<string, number>,
+  commits: Commits,
 ): EngineRelations {
   const visible = new Map([...tables].filter(([, table]) => table.stored.view !== null));
   // A version of this process only: two processes must not share ETags by accident.
@@ -15,7 +16,7 @@ export function relationsOf(
   return {
     names: () => [...visible.keys()],
     planOf: (name) => visible.get(name)?.stored.plan,
-    versionOf: (name) => `${process}-${versions.get(name) ?? 0}`,
+    versionOf: (name) => `${process}-${commits.countOf(name)}`,
     lease: () => store.lease(),
   };
 }

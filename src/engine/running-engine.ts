@@ -1,7 +1,7 @@
 /** The engine at work: the log feeds the pipeline, the pipeline the writer, the checkpointer follows. */
 import { type Clock } from "../core/clock.ts";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
-import { Lifetime } from "../core/lifetime.ts";
+import { type Lifetime } from "../core/lifetime.ts";
 import { sql } from "../core/sql.ts";
 import { type Decoder } from "../decode/decoder.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
@@ -20,6 +20,7 @@ import {
   type EngineRelations,
   type EngineStatus,
 } from "./engine.ts";
+import { type CheckpointHistory, type Commits } from "./history.ts";
 import { type Outcome } from "./outcome.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Stage } from "./stage.ts";
@@ -56,8 +57,8 @@ export interface EngineParts {
   /** For reads of the engine's own, beside the writer. */
   readonly reader: Connection;
   readonly relations: EngineRelations;
-  readonly records: CheckpointRecord[];
-  readonly commitListeners: Set<CommitListener>;
+  readonly records: CheckpointHistory;
+  readonly commits: Commits;
   readonly recovered: EngineStatus["recovered"];
   readonly lifetime: Lifetime;
 }
@@ -74,7 +75,7 @@ export class RunningEngine implements Engine {
   #state: EngineStatus["state"] = "running";
   #lastFreezeMs: number;
   #lastPosition: number;
-  #fail: (error: unknown) => void = () => undefined;
+  #fail: (error: Error) => void = () => undefined;
   readonly failed: Promise<never>;
 
   constructor(parts: EngineParts) {
@@ -108,15 +109,22 @@ export class RunningEngine implements Engine {
     const receivedAtUs = this.#parts.clock.nowUs();
     const { position, settled } = this.#append({ kind: "batch", receivedAtUs, ...header }, body);
     const outcome = settled.then((result) => {
-      if (result === null) throw new KurobeError("KRB_CORE_ASSERTION", `batch ${position} has no outcome`);
+      if (result === null)
+        throw new KurobeError("KRB_CORE_ASSERTION", `batch ${position} has no outcome`);
       return result;
     });
     return { position, outcome };
   }
 
-  #append(header: EntryHeader, body: Uint8Array): { position: number; settled: Promise<Outcome | null> } {
+  #append(
+    header: EntryHeader,
+    body: Uint8Array,
+  ): { position: number; settled: Promise<Outcome | null> } {
     if (this.#state !== "running") {
-      throw new KurobeError("KRB_ENGINE_FAILED", `the engine has ${this.#state === "failed" ? "failed" : "stopped"}`);
+      throw new KurobeError(
+        "KRB_ENGINE_FAILED",
+        `the engine has ${this.#state === "failed" ? "failed" : "stopped"}`,
+      );
     }
     const { position, durable } = this.#parts.log.append(header, [body]);
     durable.catch(() => undefined);
@@ -129,7 +137,8 @@ export class RunningEngine implements Engine {
         settle,
         fail: (error) => {
           reject(error);
-          if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE")) this.#stop(error);
+          if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE"))
+            this.#stop(error);
         },
       });
     });
@@ -137,7 +146,7 @@ export class RunningEngine implements Engine {
     return { position, settled };
   }
 
-  #stop(error: unknown): void {
+  #stop(error: Error): void {
     if (this.#state !== "running") return;
     this.#state = "failed";
     this.#fail(error);
@@ -145,7 +154,8 @@ export class RunningEngine implements Engine {
 
   #dataset(name: string): Plan["datasets"][number] {
     const dataset = this.plan.datasets.find((one) => one.name === name);
-    if (dataset === undefined) throw new KurobeError("KRB_CORE_ASSERTION", `no dataset ${name} in the plan`);
+    if (dataset === undefined)
+      throw new KurobeError("KRB_CORE_ASSERTION", `no dataset ${name} in the plan`);
     return dataset;
   }
 
@@ -193,23 +203,27 @@ export class RunningEngine implements Engine {
   }
 
   checkpoints(): readonly CheckpointRecord[] {
-    return this.#parts.records.toReversed();
+    return this.#parts.records.all.toReversed();
   }
 
   onCommit(listener: CommitListener): () => void {
-    const { commitListeners } = this.#parts;
-    commitListeners.add(listener);
-    return () => commitListeners.delete(listener);
+    return this.#parts.commits.listen(listener);
   }
 
   async deadLetters(dataset: string, { limit }: { limit: number }): Promise<readonly DeadLetter[]> {
     return this.#letters(dataset, null, limit);
   }
 
-  async #letters(dataset: string, ids: readonly number[] | null, limit: number): Promise<readonly DeadLetter[]> {
+  async #letters(
+    dataset: string,
+    ids: readonly number[] | null,
+    limit: number,
+  ): Promise<readonly DeadLetter[]> {
     const name = deadLettersOf(this.#dataset(dataset).name);
     const chosen =
-      ids === null ? sql.empty : sql`WHERE id IN (SELECT unnest([${sql.join(ids.map((id) => sql.literal(id)))}]))`;
+      ids === null
+        ? sql.empty
+        : sql`WHERE id IN (SELECT unnest([${sql.join(ids.map((id) => sql.literal(id)))}]))`;
     const rows = await this.#parts.writer.exclusive((connection) =>
       connection.rows<Record<string, unknown>>(
         sql`SELECT id, epoch_us(received_at) AS at, position, line, "column", reason, format, raw
@@ -246,10 +260,17 @@ export class RunningEngine implements Engine {
     return total;
   }
 
-  async purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }> {
+  async purgeDeadLetters(
+    dataset: string,
+    ids: readonly number[] | null,
+  ): Promise<{ purged: number }> {
     const letters = await this.#letters(dataset, ids, Number.MAX_SAFE_INTEGER);
     if (letters.length === 0) return { purged: 0 };
-    await this.#control({ kind: "purge_dead_letters", dataset, ids: ids ?? letters.map((one) => one.id) });
+    await this.#control({
+      kind: "purge_dead_letters",
+      dataset,
+      ids: ids ?? letters.map((one) => one.id),
+    });
     return { purged: letters.length };
   }
 
@@ -259,23 +280,28 @@ export class RunningEngine implements Engine {
   }
 
   status(): EngineStatus {
-    const { plan, writer, tables, counters, log, records, checkpointer, recovered, stages } = this.#parts;
+    const { plan, writer, tables, counters, log, records, checkpointer, recovered, stages } =
+      this.#parts;
     const size = (name: string): number => {
       const table = tables.get(name);
       const chunkRows = (table?.chunks ?? []).reduce((sum, chunk) => sum + chunk.rows, 0);
       return (table?.memoryRows ?? 0) + (table?.frozenRows ?? 0) + chunkRows;
     };
     const logStats = log.stats();
-    const windows = (stages.find((stage) => stage.name === "windows")?.status()["windows"] ?? {}) as Readonly<
+    const windows = (stages.find((stage) => stage.name === "windows")?.status()["windows"] ??
+      {}) as Readonly<
       Record<string, { published: number; corrected: number; closedUntilUs: string | null }>
     >;
     return {
       state: this.#state,
       appliedPosition: writer.appliedPosition,
       queuedEntries: this.#pipeline.depth,
-      memoryRows: [...tables.values()].reduce((sum, table) => sum + table.memoryRows + table.frozenRows, 0),
+      memoryRows: [...tables.values()].reduce(
+        (sum, table) => sum + table.memoryRows + table.frozenRows,
+        0,
+      ),
       memoryBytes: writer.bytesSinceFreeze,
-      lastCheckpoint: records.at(-1) ?? null,
+      lastCheckpoint: records.last,
       checkpointRunning: checkpointer.isRunning,
       recovered,
       datasets: plan.datasets.map((dataset) => ({
@@ -283,7 +309,10 @@ export class RunningEngine implements Engine {
         ...counters.of(dataset.name),
         storedRows: size(dataset.name),
         chunks: tables.get(dataset.name)?.chunks.length ?? 0,
-        chunkBytes: (tables.get(dataset.name)?.chunks ?? []).reduce((sum, chunk) => sum + chunk.bytes, 0),
+        chunkBytes: (tables.get(dataset.name)?.chunks ?? []).reduce(
+          (sum, chunk) => sum + chunk.bytes,
+          0,
+        ),
         watermarkUs: this.#parts.ticking.watermarkUs(dataset.name),
         deadLetters: size(deadLettersOf(dataset.name)),
         lateRows: size(lateRowsOf(dataset.name)),
@@ -295,7 +324,8 @@ export class RunningEngine implements Engine {
           from: window.from,
           published: one?.published ?? 0,
           corrected: one?.corrected ?? 0,
-          closedUntilUs: one?.closedUntilUs === null || one === undefined ? null : BigInt(one.closedUntilUs),
+          closedUntilUs:
+            one?.closedUntilUs === null || one === undefined ? null : BigInt(one.closedUntilUs),
         };
       }),
       log: {
@@ -339,7 +369,9 @@ function retryControls(
   return [...groups].map(([name, group]) => {
     const format = group[0]?.format ?? "ndjson";
     const header = name.slice(name.indexOf("\n") + 1);
-    const lines = group.map((letter) => (format === "csv" ? letter.raw.slice(header.length + 1) : letter.raw));
+    const lines = group.map((letter) =>
+      format === "csv" ? letter.raw.slice(header.length + 1) : letter.raw,
+    );
     const text = [...(format === "csv" ? [header] : []), ...lines].join("\n");
     return { kind: "retry_dead_letters", dataset, ids: group.map((one) => one.id), format, text };
   });

@@ -88,7 +88,8 @@ export class Table {
     const isPlain = this.isKeyTimed && repeatDays.size === 0;
     if (isPlain) return sql`(SELECT ${names} FROM ${all} AS r WHERE ${alive})`;
     const everywhere = !this.isKeyTimed || repeatDays.size > MAX_MARKED_DAYS;
-    if (everywhere) return sql`(SELECT ${names} FROM ${this.#newest(names, all)} AS r WHERE ${alive})`;
+    if (everywhere)
+      return sql`(SELECT ${names} FROM ${this.#newest(names, all)} AS r WHERE ${alive})`;
     const marked = this.#isMarkedDay(repeatDays);
     const plain = sql`(SELECT ${names} FROM ${all} AS p WHERE NOT (${marked}))`;
     const newest = this.#newest(names, sql`(SELECT ${names} FROM ${all} AS m WHERE ${marked})`);
@@ -104,10 +105,12 @@ export class Table {
 
   #isMarkedDay(days: ReadonlySet<number>): Sql {
     const at = sql.id(this.stored.plan.eventTime);
-    const ranges = [...days].sort((a, b) => a - b).map((day) => {
-      const start = BigInt(day) * DAY_US;
-      return sql`(${at} >= make_timestamp(${sql.literal(start)}) AND ${at} < make_timestamp(${sql.literal(start + DAY_US)}))`;
-    });
+    const ranges = [...days]
+      .sort((a, b) => a - b)
+      .map((day) => {
+        const start = BigInt(day) * DAY_US;
+        return sql`(${at} >= make_timestamp(${sql.literal(start)}) AND ${at} < make_timestamp(${sql.literal(start + DAY_US)}))`;
+      });
     return sql.join(ranges, " OR ");
   }
 
@@ -120,10 +123,17 @@ export class Table {
     if (toUs !== undefined) conditions.push(sql`${at} < make_timestamp(${sql.literal(toUs)})`);
     if (beforeSeq !== undefined) conditions.push(sql`_seq < ${sql.literal(beforeSeq)}`);
     if (without !== undefined) conditions.push(sql`_seq NOT IN (SELECT _seq FROM ${without})`);
-    const where = conditions.length === 0 ? sql.empty : sql` WHERE ${sql.join(conditions, " AND ")}`;
+    const where =
+      conditions.length === 0 ? sql.empty : sql` WHERE ${sql.join(conditions, " AND ")}`;
     const parts = this.memoryTables().map((table) => sql`SELECT ${names} FROM ${table}${where}`);
     if (this.chunks.length > 0) {
-      const rows = chunkRelation(this.stored.plan, this.hiddenColumns, this.chunks, this.#chunkRoot, { fromUs, toUs });
+      const rows = chunkRelation(
+        this.stored.plan,
+        this.hiddenColumns,
+        this.chunks,
+        this.#chunkRoot,
+        { fromUs, toUs },
+      );
       if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c${where}`);
     }
     return sql`(${sql.join(parts, " UNION ALL ")})`;

@@ -66,7 +66,12 @@ export class Transaction {
     return { rows, firstSeq };
   }
 
-  async #markDays(table: Table, draft: Draft, firstSeq: number, options: InsertOptions): Promise<void> {
+  async #markDays(
+    table: Table,
+    draft: Draft,
+    firstSeq: number,
+    options: InsertOptions,
+  ): Promise<void> {
     if (!table.isKeyTimed) return;
     const { rangeUs } = options;
     if (rangeUs !== undefined && isCovered(draft.repeatDays, rangeUs)) return;

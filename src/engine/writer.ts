@@ -96,10 +96,14 @@ function applyError(group: Group, cause: unknown): KurobeError {
   const first = group.entries[0]?.position;
   const last = group.entries.at(-1)?.position;
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new KurobeError("KRB_ENGINE_APPLY", `applying positions ${first} to ${last} failed: ${message}`, {
-    cause,
-    details: { first, last },
-  });
+  return new KurobeError(
+    "KRB_ENGINE_APPLY",
+    `applying positions ${first} to ${last} failed: ${message}`,
+    {
+      cause,
+      details: { first, last },
+    },
+  );
 }
 
 /** The schemas that memory tables and views live in. */

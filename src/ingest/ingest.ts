@@ -42,7 +42,10 @@ export interface Reservation extends Disposable {
   grow(toBytes: number): void;
 }
 
-export function openIngest(plan: Plan, deps: { readonly engine: Engine; readonly limits: IngestLimits }): Ingest {
+export function openIngest(
+  plan: Plan,
+  deps: { readonly engine: Engine; readonly limits: IngestLimits },
+): Ingest {
   return new FrontDoor(plan, deps.engine, deps.limits);
 }
 
@@ -65,19 +68,27 @@ class FrontDoor implements Ingest {
   checkDataset(name: string): void {
     if (this.#datasets.has(name)) return;
     const known = [...this.#datasets].join(", ");
-    throw new KurobeError("KRB_INGEST_UNKNOWN_DATASET", `there is no dataset ${JSON.stringify(name.slice(0, 80))}`, {
-      hint: `The project has: ${known}.`,
-      details: { dataset: name.slice(0, 80) },
-    });
+    throw new KurobeError(
+      "KRB_INGEST_UNKNOWN_DATASET",
+      `there is no dataset ${JSON.stringify(name.slice(0, 80))}`,
+      {
+        hint: `The project has: ${known}.`,
+        details: { dataset: name.slice(0, 80) },
+      },
+    );
   }
 
   reserve(sizeBytes: number): Reservation {
     let held = 0;
     const grow = (toBytes: number): void => {
       if (toBytes > this.limits.maxBodyBytes) {
-        throw new KurobeError("KRB_INGEST_TOO_LARGE", `the body is larger than ${this.limits.maxBodyBytes} bytes`, {
-          details: { maxBodyBytes: this.limits.maxBodyBytes },
-        });
+        throw new KurobeError(
+          "KRB_INGEST_TOO_LARGE",
+          `the body is larger than ${this.limits.maxBodyBytes} bytes`,
+          {
+            details: { maxBodyBytes: this.limits.maxBodyBytes },
+          },
+        );
       }
       const more = toBytes - held;
       if (more <= 0) return;

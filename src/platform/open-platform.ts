@@ -1,6 +1,5 @@
 /** Opens the rooms in order, closes them in reverse: the only place that knows all of them. */
-import { resolve } from "node:path";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Disk } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
@@ -8,12 +7,17 @@ import { Lifetime } from "../core/lifetime.ts";
 import { nodeDisk } from "../core/node-disk.ts";
 import { type DecodeLimits, DEFAULT_DECODE_LIMITS } from "../decode/batch.ts";
 import { type Database, openDatabase } from "../duckdb/duckdb.ts";
-import { CheckpointStore, openCheckpoint, removeOrphans } from "../engine/checkpoint-store.ts";
+import {
+  CheckpointStore,
+  openCheckpoint,
+  type OpenedCheckpoint,
+  removeOrphans,
+} from "../engine/checkpoint-store.ts";
 import { type Engine } from "../engine/engine.ts";
 import { openEngine, type RecoveryProgress } from "../engine/open-engine.ts";
 import { type Ingest, openIngest } from "../ingest/ingest.ts";
 import { openDirectoryLock } from "../log/directory-lock.ts";
-import { logDirectory, openLog } from "../log/log.ts";
+import { type Log, logDirectory, openLog } from "../log/log.ts";
 import { DEFAULT_LOG_SETTINGS } from "../log/log-settings.ts";
 import { type Plan } from "../plan/plan.ts";
 import { windowStage } from "../windows/window-stage.ts";
@@ -67,32 +71,10 @@ export async function openPlatform(
   opening.own(await openDirectoryLock(directory, { disk }));
   const checkpoint = await openCheckpoint(disk, directory);
   await removeOrphans(disk, directory, checkpoint.kept);
-  const log = opening.own(
-    await openLog(logDirectory(directory), {
-      disk,
-      clock,
-      settings: {
-        ...DEFAULT_LOG_SETTINGS,
-        segmentBytes: settings.logSegmentBytes,
-        maxBodyBytes: settings.maxBodyBytes,
-        maxPendingBytes: settings.maxPendingBytes * 2,
-      },
-      ...(checkpoint.manifest === null
-        ? {}
-        : { required: { logId: checkpoint.manifest.logId, nextPosition: checkpoint.manifest.position + 1 } }),
-    }),
-  );
+  const log = opening.own(await openPlatformLog(directory, settings, { disk, clock }, checkpoint));
   refuseOtherPlan(plan, checkpoint.manifest?.plan ?? null);
   const store = new CheckpointStore({ disk, clock, directory }, plan, log.logId, checkpoint);
-  const database = opening.own(
-    await openDatabase({
-      memoryLimitBytes: settings.memoryLimitBytes,
-      threads: settings.threads,
-      temporaryDirectory: join(directory, "temporary"),
-      maxTemporaryBytes: settings.memoryLimitBytes * TEMPORARY_FACTOR,
-      allowedDirectories: [join(directory, "chunks"), join(directory, "staging")],
-    }),
-  );
+  const database = opening.own(await openPlatformDatabase(directory, settings));
   const windows = windowStage(plan);
   const engine = opening.own(
     await openEngine(plan, {
@@ -114,7 +96,9 @@ export async function openPlatform(
   const tail = log.cutTail;
   const warnings = [
     ...checkpoint.skipped,
-    ...(tail === undefined ? [] : [`${tail.path}: cut ${tail.cutBytes} bytes that no one was told were stored`]),
+    ...(tail === undefined
+      ? []
+      : [`${tail.path}: cut ${tail.cutBytes} bytes that no one was told were stored`]),
   ];
   const lifetime = opening.move();
   return {
@@ -130,11 +114,47 @@ export async function openPlatform(
   };
 }
 
+function openPlatformLog(
+  directory: string,
+  settings: PlatformSettings,
+  deps: { readonly disk: Disk; readonly clock: Clock },
+  { manifest }: OpenedCheckpoint,
+): Promise<Log> {
+  const required =
+    manifest === null
+      ? {}
+      : { required: { logId: manifest.logId, nextPosition: manifest.position + 1 } };
+  return openLog(logDirectory(directory), {
+    ...deps,
+    ...required,
+    settings: {
+      ...DEFAULT_LOG_SETTINGS,
+      segmentBytes: settings.logSegmentBytes,
+      maxBodyBytes: settings.maxBodyBytes,
+      // The front door holds bodies back long before the log's own queue is full.
+      maxPendingBytes: settings.maxPendingBytes * 2,
+    },
+  });
+}
+
+function openPlatformDatabase(directory: string, settings: PlatformSettings): Promise<Database> {
+  return openDatabase({
+    memoryLimitBytes: settings.memoryLimitBytes,
+    threads: settings.threads,
+    temporaryDirectory: join(directory, "temporary"),
+    maxTemporaryBytes: settings.memoryLimitBytes * TEMPORARY_FACTOR,
+    allowedDirectories: [join(directory, "chunks"), join(directory, "staging")],
+  });
+}
+
 function decodeLimits(settings: PlatformSettings): DecodeLimits {
   return { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes };
 }
 
 function refuseOtherPlan(plan: Plan, before: Plan | null): void {
   if (before === null || before.fingerprint === plan.fingerprint) return;
-  throw new KurobeError("KRB_ENGINE_PLAN_CHANGE", "the project differs from what the data directory holds");
+  throw new KurobeError(
+    "KRB_ENGINE_PLAN_CHANGE",
+    "the project differs from what the data directory holds",
+  );
 }

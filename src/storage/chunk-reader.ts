@@ -22,11 +22,15 @@ export function chunkRelation(
 ): Sql | null {
   const chosen = chunks.filter((chunk) => overlaps(chunk, range));
   if (chosen.length === 0) return null;
-  const parts = [...groupBySchema(chosen).values()].map((group) => readFiles(dataset, hidden, group, directory));
+  const parts = [...groupBySchema(chosen).values()].map((group) =>
+    readFiles(dataset, hidden, group, directory),
+  );
   return sql`(${sql.join(parts, " UNION ALL ")})`;
 }
 
-function groupBySchema(chunks: readonly ChunkRecord[]): ReadonlyMap<string, readonly ChunkRecord[]> {
+function groupBySchema(
+  chunks: readonly ChunkRecord[],
+): ReadonlyMap<string, readonly ChunkRecord[]> {
   const groups = new Map<string, ChunkRecord[]>();
   for (const chunk of chunks) {
     const name = chunk.columns.join("\n");

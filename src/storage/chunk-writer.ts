@@ -37,7 +37,10 @@ interface Slice {
 }
 
 /** One file an event day; when days are many, consecutive ones share a file. */
-export async function writeChunks(target: ChunkTarget, source: ChunkSource): Promise<readonly ChunkRecord[]> {
+export async function writeChunks(
+  target: ChunkTarget,
+  source: ChunkSource,
+): Promise<readonly ChunkRecord[]> {
   const chunks: ChunkRecord[] = [];
   for (const slice of await slices(target.connection, source)) {
     const chunk = await writeChunk(target, source, slice);
@@ -71,7 +74,11 @@ async function slices(connection: Connection, source: ChunkSource): Promise<read
   return found;
 }
 
-async function writeChunk(target: ChunkTarget, source: ChunkSource, slice: Slice): Promise<ChunkRecord | null> {
+async function writeChunk(
+  target: ChunkTarget,
+  source: ChunkSource,
+  slice: Slice,
+): Promise<ChunkRecord | null> {
   const { connection, disk, directory } = target;
   const { dataset } = source;
   const id = target.nextId();
@@ -157,7 +164,10 @@ function sortColumns(dataset: DatasetPlan): readonly string[] {
 
 const READ_BYTES = 1024 * 1024;
 
-export async function hashFile(disk: Disk, path: string): Promise<{ sha256: string; bytes: number }> {
+export async function hashFile(
+  disk: Disk,
+  path: string,
+): Promise<{ sha256: string; bytes: number }> {
   await using file = await disk.open(path, "read");
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(READ_BYTES);

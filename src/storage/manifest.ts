@@ -61,7 +61,11 @@ function manifestPath(directory: string, number: number): string {
 }
 
 /** Durable when it returns: the file, its name, and the pointer to it. */
-export async function writeManifest(disk: Disk, directory: string, manifest: Manifest): Promise<void> {
+export async function writeManifest(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+): Promise<void> {
   await disk.makeDirectory(join(directory, "manifest"));
   const body = JSON.stringify(manifest);
   const text = `${sha256Of(Buffer.from(body))}\n${body}\n`;
@@ -96,10 +100,14 @@ export interface CurrentManifest {
  * The newest manifest that is whole, with its state file; null for a new directory. Falls back on older
  * ones, and throws KRB_STORAGE_NO_MANIFEST where manifests exist and none of them can be read.
  */
-export async function readCurrentManifest(disk: Disk, directory: string): Promise<CurrentManifest | null> {
+export async function readCurrentManifest(
+  disk: Disk,
+  directory: string,
+): Promise<CurrentManifest | null> {
   const numbers = await manifestNumbers(disk, directory);
   if (numbers.length === 0) {
-    if (await exists(disk, join(directory, "CURRENT"))) throw noManifest(directory, ["CURRENT names a manifest, and there is none"]);
+    if (await exists(disk, join(directory, "CURRENT")))
+      throw noManifest(directory, ["CURRENT names a manifest, and there is none"]);
     return null;
   }
   const skipped: string[] = [];
@@ -131,7 +139,11 @@ export async function manifestNumbers(disk: Disk, directory: string): Promise<re
 }
 
 /** The manifest, or what is wrong with it. */
-export async function readManifest(disk: Disk, directory: string, number: number): Promise<Manifest | string> {
+export async function readManifest(
+  disk: Disk,
+  directory: string,
+  number: number,
+): Promise<Manifest | string> {
   let text: string;
   try {
     text = Buffer.from(await disk.readFile(manifestPath(directory, number))).toString();
@@ -153,10 +165,16 @@ export async function readManifest(disk: Disk, directory: string, number: number
   return (await stateProblem(disk, directory, manifest.state)) ?? manifest;
 }
 
-async function stateProblem(disk: Disk, directory: string, state: FileRecord): Promise<string | undefined> {
+async function stateProblem(
+  disk: Disk,
+  directory: string,
+  state: FileRecord,
+): Promise<string | undefined> {
   try {
     const bytes = await disk.readFile(join(directory, state.path));
-    return sha256Of(bytes) === state.sha256 ? undefined : `the checksum of ${state.path} does not match`;
+    return sha256Of(bytes) === state.sha256
+      ? undefined
+      : `the checksum of ${state.path} does not match`;
   } catch (error) {
     return `${state.path}: ${error instanceof Error ? error.message : String(error)}`;
   }

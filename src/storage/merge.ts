@@ -42,7 +42,8 @@ export function planMerges(chunks: readonly ChunkRecord[], policy: MergePolicy):
     .map((group) => {
       const whole = new Set(wholeDays(group, chunks));
       const isWhole = group.every((chunk) => {
-        for (let day = firstDay(chunk); day <= lastDay(chunk); day++) if (!whole.has(day)) return false;
+        for (let day = firstDay(chunk); day <= lastDay(chunk); day++)
+          if (!whole.has(day)) return false;
         return true;
       });
       return { chunks: group, wholeDays: [...whole], isWhole };
@@ -68,7 +69,9 @@ function wholeDays(group: readonly ChunkRecord[], all: readonly ChunkRecord[]): 
   for (const chunk of group) {
     for (let day = firstDay(chunk); day <= lastDay(chunk); day++) days.add(day);
   }
-  return [...days].filter((day) => !others.some((chunk) => firstDay(chunk) <= day && day <= lastDay(chunk)));
+  return [...days].filter(
+    (day) => !others.some((chunk) => firstDay(chunk) <= day && day <= lastDay(chunk)),
+  );
 }
 
 function firstDay(chunk: ChunkRecord): number {

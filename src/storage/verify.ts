@@ -23,15 +23,28 @@ export async function* verifyManifest(
   let done = 0;
   for (const { path, bytes, sha256 } of files) {
     done++;
-    yield { path, bytes, done, total: files.length, problem: await problemOf(disk, join(directory, path), bytes, sha256) };
+    yield {
+      path,
+      bytes,
+      done,
+      total: files.length,
+      problem: await problemOf(disk, join(directory, path), bytes, sha256),
+    };
   }
 }
 
-async function problemOf(disk: Disk, path: string, bytes: number, sha256: string): Promise<string | null> {
+async function problemOf(
+  disk: Disk,
+  path: string,
+  bytes: number,
+  sha256: string,
+): Promise<string | null> {
   try {
     const found = await hashFile(disk, path);
     if (found.bytes !== bytes) return `it has ${found.bytes} bytes, the manifest says ${bytes}`;
-    return found.sha256 === sha256 ? null : "its SHA-256 differs from the manifest's: the file is damaged";
+    return found.sha256 === sha256
+      ? null
+      : "its SHA-256 differs from the manifest's: the file is damaged";
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -50,7 +50,7 @@ async function calendarSpans(
   const spans = new Map<bigint, bigint>();
   for (const { day } of days) {
     const dayEnd = (day + 1n) * DAY_US;
-    for (let at = day * DAY_US; at < dayEnd; ) {
+    for (let at = day * DAY_US; at < dayEnd;) {
       const bounds = windowBounds(window.size, window.timezone, at);
       spans.set(bounds.startUs, bounds.endUs);
       at = bounds.endUs;
@@ -58,6 +58,7 @@ async function calendarSpans(
   }
   if (spans.size === 0) spans.set(0n, 0n);
   return [...spans].map(
-    ([start, end]) => sql`(make_timestamp(${sql.literal(start)}), make_timestamp(${sql.literal(end)}))`,
+    ([start, end]) =>
+      sql`(make_timestamp(${sql.literal(start)}), make_timestamp(${sql.literal(end)}))`,
   );
 }

@@ -28,7 +28,9 @@ export async function collectCandidates(
   const at = sql.id(dataset.eventTime);
   const columns = sql.join(table.columnNames.map((name) => sql.id(name)));
   const number = (value: bigint | null | undefined): Sql =>
-    value === null || value === undefined ? sql`CAST(NULL AS BIGINT)` : sql`CAST(${sql.literal(value)} AS BIGINT)`;
+    value === null || value === undefined
+      ? sql`CAST(NULL AS BIGINT)`
+      : sql`CAST(${sql.literal(value)} AS BIGINT)`;
   const ownMax = number(before.producers.get(rows.producer)?.maxUs);
   const others = number(slowestOther(before, rows.producer));
   const outOfOrderness = sql.literal(dataset.watermark.outOfOrdernessUs);
@@ -85,7 +87,10 @@ export async function sortLate(
     sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
   );
   await storeBeyond(tx, dataset, window);
-  const by = sql.join(window.by.map((one) => sql`, ${sql.id(one.name)}`), "");
+  const by = sql.join(
+    window.by.map((one) => sql`, ${sql.id(one.name)}`),
+    "",
+  );
   const dirtyGroups = await fill(
     tx,
     "late_dirty",
@@ -127,7 +132,9 @@ async function eventsOf(
 ): Promise<Sql> {
   const at = sql.id(dataset.eventTime);
   const inWindows = await bucketed(tx.connection, window, rows, at, columns);
-  const by = window.by.map((one) => sql`, ${printExpression(one.expression)} AS ${sql.id(one.name)}`);
+  const by = window.by.map(
+    (one) => sql`, ${printExpression(one.expression)} AS ${sql.id(one.name)}`,
+  );
   const where = window.where === null ? sql.empty : sql`AND (${printExpression(window.where)})`;
   const within =
     window.late === "update"
@@ -147,9 +154,7 @@ function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows):
   const older = tx.relation(dataset.name, { ...range, beforeSeq: rows.firstSeq });
   const stored = dataset.columns.map((column) => sql.id(column.name));
   const names = sql.join(stored);
-  const previous = sql.join(
-    stored.map((name) => sql`lag(${name}) OVER versions AS ${name}`),
-  );
+  const previous = sql.join(stored.map((name) => sql`lag(${name}) OVER versions AS ${name}`));
   return sql`(SELECT ${names}, _seq, _wm FROM (
       SELECT ${previous}, _seq, _wm, _is_new, lag(_seq) OVER versions AS _previous FROM (
         SELECT ${names}, _seq, CAST(NULL AS BIGINT) AS _wm, FALSE AS _is_new
@@ -159,11 +164,17 @@ function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows):
     WHERE _is_new AND _previous IS NOT NULL)`;
 }
 
-async function storeBeyond(tx: Transaction, dataset: DatasetPlan, window: WindowPlan): Promise<void> {
+async function storeBeyond(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  window: WindowPlan,
+): Promise<void> {
   const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
   const from = sql`${BATCH} AS b JOIN (
       SELECT DISTINCT _seq, _ws, _we FROM temp.late_events AS e WHERE NOT _within) AS e USING (_seq)`;
-  const [count] = await tx.connection.rows<{ rows: bigint }>(sql`SELECT count(*) AS rows FROM ${from}`);
+  const [count] = await tx.connection.rows<{ rows: bigint }>(
+    sql`SELECT count(*) AS rows FROM ${from}`,
+  );
   if (count === undefined || count.rows === 0n) return;
   const ordered = sql`(SELECT ${names}, e._ws, e._we, b._wm,
       row_number() OVER (ORDER BY b._seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
@@ -179,6 +190,8 @@ async function storeBeyond(tx: Transaction, dataset: DatasetPlan, window: Window
 
 /** `_seq` of the rows that were beyond at least one window's lateness. */
 export async function beyondSeqs(tx: Transaction, tables: LateTables): Promise<readonly number[]> {
-  const rows = await tx.connection.rows<{ _seq: bigint }>(sql`SELECT _seq FROM ${tables.beyond} AS b`);
+  const rows = await tx.connection.rows<{ _seq: bigint }>(
+    sql`SELECT _seq FROM ${tables.beyond} AS b`,
+  );
   return rows.map((row) => Number(row._seq));
 }

@@ -31,7 +31,14 @@ export async function publishClosed(
           join: sql`LEFT JOIN ${late.dirty} AS d ON ${sameGroup(window, "g", "d")}`,
         };
   return insertResults(tx, window, "never", {
-    values: [sql`g._ws`, sql`g._we`, ...names.map((name) => sql.id("g", name)), ...measures, revision.value, sql`FALSE`],
+    values: [
+      sql`g._ws`,
+      sql`g._we`,
+      ...names.map((name) => sql.id("g", name)),
+      ...measures,
+      revision.value,
+      sql`FALSE`,
+    ],
     from: sql`${groups} AS g ${revision.join}`,
     order: [sql`g._ws`, ...names.map((name) => sql.id("g", name))],
   });
@@ -65,7 +72,10 @@ export async function publishCorrections(
       // A group without rows is taken back: an upsert moved its last row elsewhere.
       sql`g._ws IS NULL`,
     ],
-    from: sql`(SELECT _ws, _we, _late${sql.join(names.map((name) => sql`, ${sql.id(name)}`), "")}
+    from: sql`(SELECT _ws, _we, _late${sql.join(
+      names.map((name) => sql`, ${sql.id(name)}`),
+      "",
+    )}
         FROM ${late.dirty} AS all_dirty WHERE ${wasClosed}) AS d
       LEFT JOIN ${groups} AS g ON ${sameGroup(window, "d", "g")}
       LEFT JOIN ${older} AS o ON ${sameResult(window)}
@@ -93,24 +103,40 @@ async function aggregate(
   const columns = tx.table(dataset.name).columnNames;
   const at = sql.id(dataset.eventTime);
   const inWindows = await bucketed(tx.connection, window, rows, at, columns);
-  const by = window.by.map((one) => ({ name: sql.id(`by ${one.name}`), sql: printExpression(one.expression), as: sql.id(one.name) }));
+  const by = window.by.map((one) => ({
+    name: sql.id(`by ${one.name}`),
+    sql: printExpression(one.expression),
+    as: sql.id(one.name),
+  }));
   const where = window.where === null ? sql.empty : sql`WHERE (${printExpression(window.where)})`;
   const keyed = sql`(SELECT ${sql.join(columns.map((name) => sql.id("b", name)))}, _ws, _we
-      ${sql.join(by.map((one) => sql`, ${one.sql} AS ${one.name}`), "")}
+      ${sql.join(
+        by.map((one) => sql`, ${one.sql} AS ${one.name}`),
+        "",
+      )}
     FROM ${inWindows} AS b ${where})`;
   const chosen =
     only === undefined
       ? sql.empty
       : sql`WHERE EXISTS (SELECT 1 FROM ${only} AS d WHERE d._ws = k._ws
-          ${sql.join(by.map((one) => sql` AND d.${one.as} IS NOT DISTINCT FROM k.${one.name}`), "")})`;
+          ${sql.join(
+            by.map((one) => sql` AND d.${one.as} IS NOT DISTINCT FROM k.${one.name}`),
+            "",
+          )})`;
   const scope = { eventTime: at, seq: sql`_seq` };
   const measures = window.measures.map(
     (one) => sql`, ${printAggregate(one.aggregate, scope)} AS ${sql.id(one.name)}`,
   );
-  return sql`(SELECT _ws, _we ${sql.join(by.map((one) => sql`, ${one.name} AS ${one.as}`), "")}
+  return sql`(SELECT _ws, _we ${sql.join(
+    by.map((one) => sql`, ${one.name} AS ${one.as}`),
+    "",
+  )}
       ${sql.join(measures, "")}
     FROM ${keyed} AS k ${chosen}
-    GROUP BY _ws, _we ${sql.join(by.map((one) => sql`, ${one.name}`), "")})`;
+    GROUP BY _ws, _we ${sql.join(
+      by.map((one) => sql`, ${one.name}`),
+      "",
+    )})`;
 }
 
 function sameGroup(window: WindowPlan, left: string, right: string): Sql {
@@ -140,13 +166,17 @@ async function insertResults(
   results: Results,
 ): Promise<number> {
   const names = tx.table(window.name).columnNames.filter((name) => name !== "_seq");
-  const selected = results.values.map((value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`);
+  const selected = results.values.map(
+    (value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`,
+  );
   await tx.connection.run(
     sql`CREATE OR REPLACE TEMP TABLE new_results AS
         SELECT ${sql.join(selected)}, row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
           FROM ${results.from}`,
   );
-  const [count] = await tx.connection.rows<{ rows: bigint }>(sql`SELECT count(*) AS rows FROM temp.new_results`);
+  const [count] = await tx.connection.rows<{ rows: bigint }>(
+    sql`SELECT count(*) AS rows FROM temp.new_results`,
+  );
   const rows = Number(count?.rows ?? 0n);
   if (rows === 0) return 0;
   await tx.insert(window.name, {

@@ -52,9 +52,16 @@ export function expire(progress: Progress, plan: WatermarkPlan, nowUs: bigint): 
   const isOver = (one: Producer): boolean => one.lastReceivedUs + BigInt(idleTimeoutUs) < nowUs;
   if (![...progress.producers.values()].some((one) => !one.isIdle && isOver(one))) return progress;
   const producers = new Map(
-    [...progress.producers].map(([name, one]) => [name, { ...one, isIdle: one.isIdle || isOver(one) }]),
+    [...progress.producers].map(([name, one]) => [
+      name,
+      { ...one, isIdle: one.isIdle || isOver(one) },
+    ]),
   );
-  return { ...progress, watermarkUs: watermarkOf(progress.watermarkUs, plan, producers), producers };
+  return {
+    ...progress,
+    watermarkUs: watermarkOf(progress.watermarkUs, plan, producers),
+    producers,
+  };
 }
 
 /** When an idle timeout is due next, by received time; null when nothing would change. */
@@ -137,7 +144,11 @@ export function progressFromState(state: ProgressState): Progress {
     producers: new Map(
       state.producers.map((one) => [
         one.name,
-        { maxUs: BigInt(one.maxUs), lastReceivedUs: BigInt(one.lastReceivedUs), isIdle: one.isIdle },
+        {
+          maxUs: BigInt(one.maxUs),
+          lastReceivedUs: BigInt(one.lastReceivedUs),
+          isIdle: one.isIdle,
+        },
       ]),
     ),
   };
