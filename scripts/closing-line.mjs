@@ -5,7 +5,9 @@ import { ROOT } from "./run-step.mjs";
 
 export const RESULTS = join(ROOT, "coverage", "test-results.json");
 
-/** A file that fails to load has no tests to count, and an error outside of any test has no file. */
+/**
+ * A file that fails to load has no tests to count, and an error outside of any test has no file.
+ */
 export function closingLine(status) {
   const { passed, failed } = existsSync(RESULTS) ? counted() : { passed: 0, failed: 0 };
   return `${passed} passed, ${failed === 0 && status !== 0 ? 1 : failed} failed`;

@@ -1,6 +1,6 @@
 /**
- * Everything that has to pass: the static checks, the build, every test. Arguments go to vitest, and
- * with any of them (`npm test -- src/log`) only the tests run. The last line counts the tests.
+ * Everything that has to pass: the static checks, the build, every test. Arguments go to vitest,
+ * and with any of them (`npm test -- src/log`) only the tests run. The last line counts the tests.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
