@@ -47,20 +47,18 @@ describe("files", () => {
 
   it(`have at most ${MAX_COLUMNS} columns, and ${MAX_TEXT_COLUMNS} where a text cannot be broken`, () => {
     const isWide = (line: string): boolean =>
-      [...line].length > (/["`]|\$\{/.test(line) ? MAX_TEXT_COLUMNS : MAX_COLUMNS);
+      Array.from(line).length > (/["`]|\$\{/.test(line) ? MAX_TEXT_COLUMNS : MAX_COLUMNS);
     expect(wrongLines(source, isWide)).toEqual([]);
   });
 
   it("leave nothing for later in a comment", () => {
-    const marks = new RegExp(
-      `\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"].join("|")})\\b`,
-    );
-    expect(wrongLines(code, (line) => marks.test(line))).toEqual([]);
+    const marks = /\b(?:TODO|FIXME|XXX|HACK)\b/;
+    expect(wrongLines(notThis(code), (line) => marks.test(line))).toEqual([]);
   });
 
   it("name no path of the machine they were written on", () => {
-    const machine = new RegExp(["/work" + "/", "/root" + "/", "/home/[a-z]+/(?!node)"].join("|"));
-    expect(wrongLines(texts, (line) => machine.test(line))).toEqual([]);
+    const machine = /\/work\/|\/root\/|\/home\/(?!node)[a-z]/;
+    expect(wrongLines(notThis(texts), (line) => machine.test(line))).toEqual([]);
   });
 });
 
@@ -97,6 +95,11 @@ describe("pages", () => {
     expect(pages.flatMap((path) => deadLinks(path))).toEqual([]);
   });
 });
+
+/** This file has to name what it forbids. */
+function notThis(paths: readonly string[]): readonly string[] {
+  return paths.filter((path) => basename(path) !== "tidy.test.ts");
+}
 
 function deadLinks(path: string): readonly string[] {
   const text = withoutFences(readFileSync(path, "utf8"));
