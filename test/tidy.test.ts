@@ -57,7 +57,7 @@ describe("files", () => {
   });
 
   it("name no path of the machine they were written on", () => {
-    const machine = /\/work\/|\/root\/|\/home\/(?!node)[a-z]/;
+    const machine = /\/work\/|\/root\/|\/home\/(?!node\b)[a-z]/;
     expect(wrongLines(notThis(texts), (line) => machine.test(line))).toEqual([]);
   });
 });
