@@ -1,0 +1,274 @@
+/** Checks one window and fills in its defaults. */
+import { parseDuration } from "../core/duration.ts";
+import { isBranded } from "../project/brand.ts";
+import { PLAIN_TYPES } from "./column-type.ts";
+import { type Expression } from "./expression.ts";
+import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
+import { type ColumnPlan, type NamedAggregate } from "./plan.ts";
+import { type NamedExpression, type WindowPlan, type WindowSize } from "./plan.ts";
+import { type Problems, show } from "./problem.ts";
+import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
+import {
+  asCondition,
+  resolveColumn,
+  resolveExpression,
+  resolveMeasure,
+  type RowScope,
+} from "./resolve-expression.ts";
+import { zoneProblem } from "./zone.ts";
+
+const MAX_MEASURES = 200;
+const MAX_BY = 32;
+const MIN_SIZE_US = 1000;
+const MAX_SIZE_US = 366 * 86_400_000_000;
+const SIZE_EXAMPLES = '"30s", "5m", "1h", "1 day", "1 week", "1 month"';
+const OWN_COLUMNS = ["window_start", "window_end", "revision"];
+const KEYS = [
+  "from",
+  "size",
+  "by",
+  "where",
+  "measure",
+  "timezone",
+  "allowedLateness",
+  "late",
+] as const;
+
+export const WINDOW_DEFAULTS = { timezone: "UTC", allowedLateness: "0s", late: "update" } as const;
+
+/** What a window may read: datasets by name, and the declared values by identity. */
+export interface Sources {
+  readonly datasets: readonly ResolvedDataset[];
+  readonly nameOf: (declared: unknown) => string | undefined;
+  readonly windowNames: readonly string[];
+}
+
+export function resolveWindow(
+  name: string,
+  value: unknown,
+  sources: Sources,
+  problems: Problems,
+): WindowPlan | undefined {
+  const spec = isBranded(value, "window") ? (value as { spec?: unknown }).spec : undefined;
+  if (!isRecord(spec)) {
+    return problems.add(show(value), "a window", "tumbling({ from: …, size: \"5m\", measure: { … } })");
+  }
+  problems.unknownKeys(spec, KEYS);
+  const from = resolveSource(spec["from"], sources, problems.at("from"));
+  const size = resolveSize(spec["size"], problems.at("size"));
+  const timezone = resolveTimezone(spec["timezone"], size, problems.at("timezone"));
+  const lateness = spec["allowedLateness"] ?? WINDOW_DEFAULTS.allowedLateness;
+  const allowedLatenessUs = durationUs(lateness, 0, problems.at("allowedLateness"));
+  const late = resolveLate(spec["late"], problems.at("late"));
+  if (from === undefined) return undefined;
+  const scope = { columns: from.plan.columns, broken: from.broken };
+  const by = resolveBy(spec["by"], scope, problems.at("by"));
+  const where = resolveWhere(spec["where"], scope, problems.at("where"));
+  const measures = resolveMeasures(spec["measure"], scope, problems.at("measure"));
+  checkResultNames(by, measures, problems);
+  if (size === undefined) return undefined;
+  return {
+    kind: "tumbling",
+    name,
+    from: from.plan.name,
+    size,
+    timezone,
+    by,
+    where: where ?? null,
+    measures,
+    allowedLatenessUs: allowedLatenessUs ?? 0,
+    late,
+    columns: resultColumns(by, measures, from.plan.columns),
+  };
+}
+
+function resolveSource(
+  value: unknown,
+  sources: Sources,
+  problems: Problems,
+): ResolvedDataset | undefined {
+  const names = sources.datasets.map((one) => one.plan.name);
+  const isWindow =
+    isBranded(value, "window") ||
+    (typeof value === "string" && !names.includes(value) && sources.windowNames.includes(value));
+  if (isWindow) {
+    return problems.add("a window", "a dataset: windows over windows do not exist yet", nameHint("", names));
+  }
+  const name = typeof value === "string" ? value : sources.nameOf(value);
+  const dataset = sources.datasets.find((one) => one.plan.name === name);
+  if (dataset !== undefined) return dataset;
+  // A dataset that is listed, but too broken to read: its own problems say enough.
+  if (name !== undefined && typeof value !== "string") return undefined;
+  const isDataset = isBranded(value, "dataset");
+  return problems.add(
+    isDataset ? "a dataset that the project does not list" : show(value),
+    "a dataset of this project",
+    isDataset ? "add it to `datasets` of defineProject" : nameHint(value, names),
+  );
+}
+
+const CALENDAR = /^\s*(\d+)\s*(d|days?|w|weeks?|mo|months?|quarters?|y|years?)\s*$/;
+
+function resolveSize(value: unknown, problems: Problems): WindowSize | undefined {
+  const match = typeof value === "string" ? CALENDAR.exec(value) : null;
+  if (match !== null) return calendarSize(Number(match[1]), match[2] ?? "", value, problems);
+  const us = typeof value === "string" ? parseDuration(value) : undefined;
+  if (us === undefined) return problems.add(show(value), "a size", SIZE_EXAMPLES);
+  if (us >= MIN_SIZE_US && us <= MAX_SIZE_US) return { kind: "fixed", us };
+  return problems.add(show(value), "a size from 1 millisecond to 366 days", SIZE_EXAMPLES);
+}
+
+/** One row a first letter; `m` is taken by minutes, so months begin with `mo`. */
+const CALENDAR_UNITS = [
+  { prefix: "d", unit: "day", months: 1, max: 366 },
+  { prefix: "w", unit: "week", months: 1, max: 53 },
+  { prefix: "mo", unit: "month", months: 1, max: 120 },
+  { prefix: "q", unit: "month", months: 3, max: 40 },
+  { prefix: "y", unit: "month", months: 12, max: 10 },
+] as const;
+
+function calendarSize(
+  count: number,
+  word: string,
+  value: unknown,
+  problems: Problems,
+): WindowSize | undefined {
+  const row = CALENDAR_UNITS.find((one) => word.startsWith(one.prefix));
+  if (row === undefined || count < 1 || count > row.max) {
+    return problems.add(show(value), `1 to ${row?.max ?? 1} of them`, SIZE_EXAMPLES);
+  }
+  return { kind: "calendar", unit: row.unit, count: count * row.months };
+}
+
+function resolveTimezone(
+  value: unknown,
+  size: WindowSize | undefined,
+  problems: Problems,
+): string {
+  if (value === undefined) return WINDOW_DEFAULTS.timezone;
+  const hint = zoneProblem(value);
+  if (hint !== undefined) problems.add(show(value), "the name of a time zone", hint);
+  else if (size?.kind === "fixed" && value !== "UTC") {
+    problems.add(
+      show(value),
+      "no zone: sizes of fixed length count from 1970-01-01 in UTC",
+      'leave it out, or take a size of the calendar such as "1 day"',
+    );
+  }
+  return typeof value === "string" ? value : WINDOW_DEFAULTS.timezone;
+}
+
+function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {
+  if (value === undefined || value === "update" || value === "side") {
+    return value ?? WINDOW_DEFAULTS.late;
+  }
+  problems.add(show(value), '"update" or "side"', 'late: "update"');
+  return WINDOW_DEFAULTS.late;
+}
+
+function resolveWhere(
+  value: unknown,
+  scope: RowScope,
+  problems: Problems,
+): Expression | undefined {
+  if (value === undefined) return undefined;
+  const expression = resolveExpression(value, scope, problems);
+  return expression && asCondition(expression, problems);
+}
+
+/** A list of column names, or names with what they stand for. */
+function resolveBy(
+  value: unknown,
+  scope: RowScope,
+  problems: Problems,
+): readonly NamedExpression[] {
+  if (value === undefined) return [];
+  const isList = Array.isArray(value);
+  if (!isList && !isRecord(value)) {
+    problems.add(show(value), "column names, or an object of expressions", '["symbol"]');
+    return [];
+  }
+  const entries: readonly (readonly [string, unknown, Problems])[] = isList
+    ? (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)])
+    : Object.entries(value).map(([name, one]) => [name, one, problems.at(name)]);
+  if (entries.length > MAX_BY) {
+    problems.add(`${entries.length} columns`, `at most ${MAX_BY}`, "leave some out");
+    return [];
+  }
+  return entries.flatMap(([name, written, at]) => {
+    const isName = isList || checkColumnName(name, at);
+    const expression =
+      isList || typeof written === "string"
+        ? resolveColumn(written, scope, at)
+        : resolveExpression(written, scope, at);
+    if (!isName || expression === undefined) return [];
+    if (expression.type.kind !== "json") return [{ name, type: expression.type, expression }];
+    at.add("json", "a type that can be compared", "store the value in a column of its own");
+    return [];
+  });
+}
+
+function resolveMeasures(
+  value: unknown,
+  scope: RowScope,
+  problems: Problems,
+): readonly NamedAggregate[] {
+  if (!isRecord(value) || Object.keys(value).length === 0) {
+    problems.add(show(value), "at least one measure", '{ n: count(), total: sum("qty") }');
+    return [];
+  }
+  const entries = Object.entries(value);
+  if (entries.length > MAX_MEASURES) {
+    problems.add(`${entries.length} measures`, `at most ${MAX_MEASURES}`, "split the window");
+    return [];
+  }
+  return entries.flatMap(([name, written]) => {
+    const at = problems.at(name);
+    const isName = checkColumnName(name, at);
+    const aggregate = resolveMeasure(written, scope, at);
+    return isName && aggregate !== undefined ? [{ name, type: aggregate.type, aggregate }] : [];
+  });
+}
+
+function checkResultNames(
+  by: readonly NamedExpression[],
+  measures: readonly NamedAggregate[],
+  problems: Problems,
+): void {
+  const places = [
+    ...by.map((one) => ({ name: one.name, at: problems.at("by").at(one.name) })),
+    ...measures.map((one) => ({ name: one.name, at: problems.at("measure").at(one.name) })),
+  ];
+  for (const { name, at } of places) {
+    if (!OWN_COLUMNS.includes(name.toLowerCase())) continue;
+    at.add(`the name ${show(name)}`, `another one: every result has ${OWN_COLUMNS.join(", ")}`, "rename it");
+  }
+  checkNoTwins(places.map((one) => one.name), problems);
+}
+
+function resultColumns(
+  by: readonly NamedExpression[],
+  measures: readonly NamedAggregate[],
+  columns: readonly ColumnPlan[],
+): readonly ColumnPlan[] {
+  const { timestamp, int64 } = PLAIN_TYPES;
+  return [
+    { name: "window_start", type: timestamp, nullable: false },
+    { name: "window_end", type: timestamp, nullable: false },
+    ...by.map(({ name, type, expression }) => ({
+      name,
+      type,
+      nullable: expression.kind !== "column" || isNullable(expression.name, columns),
+    })),
+    ...measures.map(({ name, type, aggregate }) => ({
+      name,
+      type,
+      nullable: !(aggregate.kind === "aggregate" && aggregate.function.startsWith("count")),
+    })),
+    { name: "revision", type: int64, nullable: false },
+  ];
+}
+
+function isNullable(name: string, columns: readonly ColumnPlan[]): boolean {
+  return columns.find((column) => column.name === name)?.nullable ?? true;
+}

@@ -1,0 +1,129 @@
+/** From what the user declared to what the machine runs: checked, defaulted, frozen. */
+import { KurobeError } from "../core/errors.ts";
+import { isBranded } from "../project/brand.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { checkRelationName } from "./names.ts";
+import { type Plan } from "./plan.ts";
+import { type Problem, Problems, show } from "./problem.ts";
+import { isRecord, resolveDataset } from "./resolve-dataset.ts";
+import { resolveWindow } from "./resolve-window.ts";
+
+const MAX_RELATIONS = 1000;
+
+/**
+ * Throws one `KRB_PROJECT_INVALID` with all mistakes in `details.problems`, each with its path, what
+ * was found and expected there, and how to write it.
+ */
+export function resolveProject(definition: unknown): Plan {
+  const problems = new Problems();
+  const plan = resolve(definition, problems);
+  if (plan === undefined || problems.list.length > 0) throw invalidProject(problems.list);
+  return deepFreeze(plan);
+}
+
+function resolve(definition: unknown, problems: Problems): Plan | undefined {
+  const spec = isBranded(definition, "project")
+    ? (definition as { spec?: unknown }).spec
+    : undefined;
+  if (!isRecord(spec)) {
+    return problems.add(show(definition), "a project", "defineProject({ name: …, datasets: { … } })");
+  }
+  problems.unknownKeys(spec, ["name", "datasets", "windows"]);
+  const name = resolveName(spec["name"], problems.at("name"));
+  const declared = relations(spec["datasets"], problems.at("datasets"), true);
+  const declaredWindows = relations(spec["windows"], problems.at("windows"), false);
+  checkNames(declared, declaredWindows, problems);
+  const datasets = declared.flatMap(([key, value]) => {
+    const dataset = resolveDataset(key, value, problems.at("datasets").at(key));
+    return dataset === undefined ? [] : [dataset];
+  });
+  const sources = {
+    datasets,
+    nameOf: (value: unknown) => declared.find((one) => one[1] === value)?.[0],
+    windowNames: declaredWindows.map(([key]) => key),
+  };
+  const windows = declaredWindows.flatMap(([key, value]) => {
+    const window = resolveWindow(key, value, sources, problems.at("windows").at(key));
+    return window === undefined ? [] : [window];
+  });
+  const content = {
+    formatVersion: 1 as const,
+    name,
+    datasets: datasets.map((one) => one.plan).sort(byName),
+    windows: [...windows].sort(byName),
+  };
+  return { ...content, fingerprint: fingerprintOf(content) };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function resolveName(value: unknown, problems: Problems): string {
+  if (typeof value !== "string") problems.add(show(value), "the name of the project", '"market"');
+  else checkRelationName(value, problems);
+  return String(value);
+}
+
+function relations(
+  value: unknown,
+  problems: Problems,
+  isRequired: boolean,
+): readonly (readonly [string, unknown])[] {
+  if (value === undefined && !isRequired) return [];
+  if (!isRecord(value)) {
+    problems.add(show(value), "an object of names and what they stand for", "{ ticks }");
+    return [];
+  }
+  const entries = Object.entries(value);
+  if (entries.length > MAX_RELATIONS) {
+    problems.add(`${entries.length} of them`, `at most ${MAX_RELATIONS}`, "split the project");
+    return [];
+  }
+  if (entries.length === 0 && isRequired) problems.add("nothing", "at least one dataset", "{ ticks }");
+  return entries;
+}
+
+/** Datasets and windows are relations of one schema, and each declared value has one name. */
+function checkNames(
+  datasets: readonly (readonly [string, unknown])[],
+  windows: readonly (readonly [string, unknown])[],
+  problems: Problems,
+): void {
+  const names = new Set<string>();
+  const values = new Map<unknown, string>();
+  const all = [
+    ...datasets.map(([key, value]) => ({ key, value, at: problems.at("datasets").at(key) })),
+    ...windows.map(([key, value]) => ({ key, value, at: problems.at("windows").at(key) })),
+  ];
+  for (const { key, value, at } of all) {
+    checkRelationName(key, at);
+    if (names.has(key)) at.add(`the name ${show(key)} again`, "a name of its own", `"${key}_2"`);
+    names.add(key);
+    const earlier = values.get(value);
+    if (earlier !== undefined && typeof value === "object" && value !== null) {
+      at.add(`what ${show(earlier)} is already`, "a value of its own", "declare it twice");
+    }
+    values.set(value, key);
+  }
+}
+
+function invalidProject(problems: readonly Problem[]): KurobeError {
+  const lines = problems.map(
+    ({ path, found, expected, write }) =>
+      `  ${path === "" ? "the project" : path}: found ${found}, expected ${expected} (${write})`,
+  );
+  const count = problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`;
+  return new KurobeError("KRB_PROJECT_INVALID", `${count} in the project:\n${lines.join("\n")}`, {
+    details: { problems },
+  });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
+}
+
