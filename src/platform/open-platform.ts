@@ -16,7 +16,7 @@ import {
 import { type Engine } from "../engine/engine.ts";
 import { openEngine, type RecoveryProgress } from "../engine/open-engine.ts";
 import { type Ingest, openIngest } from "../ingest/ingest.ts";
-import { openDirectoryLock } from "../log/directory-lock.ts";
+import { lockDirectory } from "../log/directory-lock.ts";
 import { type Log, logDirectory, openLog } from "../log/log.ts";
 import { DEFAULT_LOG_SETTINGS } from "../log/log-settings.ts";
 import { type Plan } from "../plan/plan.ts";
@@ -51,6 +51,8 @@ export interface Platform extends AsyncDisposable {
   readonly store: CheckpointStore;
   readonly engine: Engine;
   readonly ingest: Ingest;
+  /** Aborted when another process has taken the data directory over: stop at once. */
+  readonly lost: AbortSignal;
   /** Newer manifests that could not be read, and the tail that the log cut: for the operator's eyes. */
   readonly warnings: readonly string[];
 }
@@ -68,7 +70,7 @@ export async function openPlatform(
   const { disk = nodeDisk, clock = systemClock } = deps;
   const directory = resolve(settings.dataDirectory);
   await disk.makeDirectory(directory);
-  opening.own(await openDirectoryLock(directory, { disk }));
+  const lock = opening.own(await lockDirectory(join(directory, "lock"), { disk }));
   const checkpoint = await openCheckpoint(disk, directory);
   await removeOrphans(disk, directory, checkpoint.kept);
   const log = opening.own(await openPlatformLog(directory, settings, { disk, clock }, checkpoint));
@@ -109,6 +111,7 @@ export async function openPlatform(
     store,
     engine,
     ingest,
+    lost: lock.signal,
     warnings,
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
   };
