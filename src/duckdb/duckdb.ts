@@ -64,6 +64,8 @@ function lockdown(options: DatabaseOptions): ReturnType<typeof sql> {
   const temporary = options.temporaryDirectory ?? "";
   const steps = [
     sql`SET GLOBAL TimeZone = 'UTC'`,
+    // A quarter off a point query over 120 files. Files are still checked for change before use.
+    sql`SET GLOBAL parquet_metadata_cache = true`,
     sql`SET GLOBAL temp_directory = ${sql.literal(temporary)}`,
     options.temporaryDirectory === null
       ? sql.empty
