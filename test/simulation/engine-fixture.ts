@@ -1,0 +1,131 @@
+/** A small platform on the simulated disk, and the project that the engine's simulations run. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Sql, sql } from "../../src/core/sql.ts";
+import {
+  type DatasetPlan,
+  type NamedAggregate,
+  type Plan,
+  type WindowPlan,
+} from "../../src/plan/plan.ts";
+import { openPlatform, type Platform } from "../../src/platform/open-platform.ts";
+import { columnPlan, datasetPlan, planOf } from "../support/plans.ts";
+import { type SimDisk } from "./sim-disk.ts";
+
+const MINUTE_US = 60_000_000;
+
+const id = { kind: "column", name: "id", type: { kind: "int64" } } as const;
+
+function measure(name: string, fn: "count" | "min" | "max" | "first" | "last"): NamedAggregate {
+  const type = { kind: "int64" } as const;
+  return {
+    name,
+    type,
+    aggregate: {
+      kind: "aggregate",
+      function: fn,
+      argument: fn === "count" ? null : id,
+      where: null,
+      type,
+    },
+  };
+}
+
+/** Every late row corrects its window: so the results must equal one query over all rows. */
+function perMinute(from: string): WindowPlan {
+  const text = { kind: "text" } as const;
+  const measures = [
+    measure("n", "count"),
+    measure("low", "min"),
+    measure("high", "max"),
+    measure("open", "first"),
+    measure("close", "last"),
+  ];
+  return {
+    kind: "tumbling",
+    name: `${from}_1m`,
+    from,
+    size: { kind: "fixed", us: MINUTE_US },
+    timezone: "UTC",
+    by: [{ name: "name", type: text, expression: { kind: "column", name: "name", type: text } }],
+    where: null,
+    measures,
+    allowedLatenessUs: 86_400_000_000,
+    late: "update",
+    columns: [
+      columnPlan("window_start", "timestamp"),
+      columnPlan("window_end", "timestamp"),
+      columnPlan("name", "text"),
+      ...measures.map((one) => columnPlan(one.name, "int64", { nullable: true })),
+      columnPlan("revision", "int64"),
+    ],
+  };
+}
+
+const columns = [
+  columnPlan("at", "timestamp"),
+  columnPlan("id", "int64"),
+  columnPlan("name", "text"),
+];
+const watermark = { outOfOrdernessUs: 5_000_000, idleTimeoutUs: null, maxFutureSkewUs: 1e15 };
+
+export const EVENTS: DatasetPlan = datasetPlan("events", columns, { watermark });
+/** Upserts by (name, at), so that rows and windows are corrected. */
+export const STATES: DatasetPlan = datasetPlan("states", columns, {
+  watermark,
+  key: ["name", "at"],
+});
+
+export const PLAN: Plan = planOf([EVENTS, STATES], [perMinute("events"), perMinute("states")]);
+
+export async function openSimulated(disk: SimDisk): Promise<Platform> {
+  const dataDirectory = join(disk.root, "data");
+  // The machine was restarted: nobody holds the lock any more.
+  await rm(join(dataDirectory, "lock"), { force: true });
+  return openPlatform(
+    PLAN,
+    {
+      dataDirectory,
+      memoryLimitBytes: 256 * 1024 * 1024,
+      threads: 1,
+      checkpointIntervalMs: 3_600_000,
+      memoryTableBytes: 1e9,
+      maxBodyBytes: 1e7,
+      maxPendingBytes: 1e7,
+      maxLineBytes: 100_000,
+      logSegmentBytes: 4096,
+      acceptDestructive: false,
+    },
+    { disk },
+  );
+}
+
+/** Rows as `name at id`, in the order of arrival; windows as text; each sorted. */
+export interface Contents {
+  readonly rows: readonly string[];
+  readonly windows: readonly string[];
+  /** The same windows by one query over all stored rows. */
+  readonly expected: readonly string[];
+}
+
+export async function contentsOf(platform: Platform, dataset: DatasetPlan): Promise<Contents> {
+  await using connection = await platform.database.connect();
+  const texts = async (statement: Sql): Promise<readonly string[]> =>
+    (await connection.values(statement)).map((row) => row.join(" "));
+  const name = sql.id(dataset.name);
+  const status = platform.engine.status().windows.find((one) => one.from === dataset.name);
+  const closedUs = status?.closedUntilUs ?? null;
+  const rows = await texts(sql`SELECT name, epoch_us("at"), id FROM rows.${name} ORDER BY _seq`);
+  const windows = await texts(
+    sql`SELECT epoch_us(window_start), name, n, low, high, "open", "close"
+          FROM ${sql.id(`${dataset.name}_1m`)} ORDER BY ALL`,
+  );
+  const expected = await texts(
+    sql`SELECT epoch_us("at") // 60000000 * 60000000 AS start, name, count(*), min(id), max(id),
+               first(id ORDER BY "at", _seq), last(id ORDER BY "at", _seq)
+          FROM rows.${name}
+         WHERE epoch_us("at") < ${sql.literal(closedUs ?? 0n)}
+         GROUP BY start, name ORDER BY ALL`,
+  );
+  return { rows, windows, expected };
+}
