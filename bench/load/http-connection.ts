@@ -1,0 +1,103 @@
+/**
+ * One keep-alive HTTP/1.1 connection that costs the sender as little as possible: requests are bytes
+ * that were made before, and of an answer only the status and the length are looked at.
+ */
+import net from "node:net";
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+export class HttpConnection implements Disposable {
+  readonly #socket: net.Socket;
+  #received: Buffer = Buffer.alloc(0);
+  #waiting: Waiting | null = null;
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes) => this.#take(bytes));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Error("the server closed the connection")));
+  }
+
+  static async open(url: URL): Promise<HttpConnection> {
+    const socket = net.connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve);
+      socket.once("error", reject);
+    });
+    return new HttpConnection(socket);
+  }
+
+  /** One request at a time. The parts go out as they are. */
+  send(...parts: readonly Uint8Array[]): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.cork();
+      for (const part of parts) this.#socket.write(part);
+      this.#socket.uncork();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#waiting = null;
+    this.#socket.destroy();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    const headEnd = this.#received.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#received.toString("latin1", 0, headEnd);
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    if (length === undefined) {
+      this.#fail(new Error(`an answer without a length:\n${head}`));
+      return;
+    }
+    const end = headEnd + HEAD_END.length + Number(length);
+    if (this.#received.length < end) return;
+    const body = this.#received.subarray(headEnd + HEAD_END.length, end);
+    this.#received = this.#received.subarray(end);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.resolve({ status: Number(head.slice(9, 12)), body });
+  }
+
+  #fail(error: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.reject(error);
+  }
+}
+
+export interface Target {
+  /** `http://127.0.0.1:4186` */
+  readonly url: string;
+  readonly token: string;
+  readonly dataset: string;
+}
+
+/** The head of a request that brings rows. */
+export function rowsHead(target: Target, contentType: string, length: number): Buffer {
+  const { host } = new URL(target.url);
+  return Buffer.from(
+    `POST /v1/datasets/${target.dataset}/rows HTTP/1.1\r\nHost: ${host}\r\n` +
+      `Authorization: Bearer ${target.token}\r\nContent-Type: ${contentType}\r\n` +
+      `Content-Length: ${length}\r\n\r\n`,
+    "latin1",
+  );
+}
+
+export const CONTENT_TYPES = {
+  ndjson: "application/x-ndjson",
+  csv: "text/csv",
+  parquet: "application/vnd.apache.parquet",
+} as const;

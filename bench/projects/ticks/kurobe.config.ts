@@ -1,0 +1,29 @@
+import { column, count, dataset, defineProject, first, last, max, min, sum, tumbling } from "kurobe";
+
+const ticks = dataset({
+  columns: {
+    ts: column.timestamp(),
+    symbol: column.text(),
+    price: column.float64(),
+    qty: column.int64(),
+  },
+  eventTime: "ts",
+  watermark: { outOfOrderness: "5s" },
+});
+
+const ohlc = tumbling({
+  from: ticks,
+  size: "5m",
+  by: ["symbol"],
+  measure: {
+    open: first("price"),
+    high: max("price"),
+    low: min("price"),
+    close: last("price"),
+    volume: sum("qty"),
+    trades: count(),
+  },
+  allowedLateness: "1h",
+});
+
+export default defineProject({ name: "ticks", datasets: { ticks }, windows: { ohlc } });
