@@ -23,8 +23,9 @@ import {
 } from "../storage/manifest.ts";
 import { DEFAULT_MERGE_POLICY, type Merge, planMerges } from "../storage/merge.ts";
 import { type CheckpointRecord } from "./checkpointer.ts";
+import { type PlanChange } from "./plan-change.ts";
 import { type StoredTable, storedTables } from "./stored-tables.ts";
-import { type Table } from "./table.ts";
+import { dayOf, type Table } from "./table.ts";
 
 /** What the writer handed over while it stood still. */
 export interface Snapshot {
@@ -241,6 +242,22 @@ export class CheckpointStore {
     };
   }
 
+  /** Publishes a manifest of the new plan, without the rows that go. Call on a store opened with it. */
+  async adopt(change: PlanChange, operators: unknown): Promise<void> {
+    const chunks = (this.#manifest?.chunks ?? []).filter((one) => !change.dropped.has(one.dataset));
+    const tables = Object.fromEntries(
+      Object.entries(this.#state.tables)
+        .filter(([name]) => !change.dropped.has(name))
+        .map(([name, table]) => {
+          const own = chunks.filter((chunk) => chunk.dataset === name);
+          const repeatDays = change.rekeyed.has(name) ? daysOf(own) : table.repeatDays;
+          return [name, { ...table, repeatDays }];
+        }),
+    );
+    const state = { tables, operators };
+    await this.#publish({ position: this.position, reason: "plan", chunks, state });
+  }
+
   /** One round: merges what the policy asks for, and publishes a manifest that names the results. */
   async merge(connection: Connection): Promise<readonly Merged[]> {
     const merged: Merged[] = [];
@@ -276,6 +293,15 @@ export class CheckpointStore {
       dropDeleted: merge.isWhole,
     });
   }
+}
+
+function daysOf(chunks: readonly ChunkRecord[]): readonly number[] {
+  const days = new Set<number>();
+  for (const chunk of chunks) {
+    const last = dayOf(BigInt(chunk.maxEventTimeUs));
+    for (let day = dayOf(BigInt(chunk.minEventTimeUs)); day <= last; day++) days.add(day);
+  }
+  return [...days];
 }
 
 function stateOf(snapshot: Snapshot): State {

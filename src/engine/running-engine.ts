@@ -39,6 +39,7 @@ export interface EngineSettings {
 export interface Ticking {
   nextTickUs(): bigint | null;
   watermarkUs(dataset: string): bigint | null;
+  readonly hasNewWindows: boolean;
 }
 
 export interface EngineParts {
@@ -93,6 +94,7 @@ export class RunningEngine implements Engine {
         return parts.writer.apply(group);
       },
     });
+    if (parts.ticking.hasNewWindows) this.#tick(parts.clock.nowUs());
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
@@ -177,11 +179,15 @@ export class RunningEngine implements Engine {
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
     if (dueUs !== null && nowUs >= dueUs && this.#pipeline.depth === 0) {
-      this.#append({ kind: "tick", receivedAtUs: nowUs }, new Uint8Array(0));
+      this.#tick(nowUs);
     }
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
+  }
+
+  #tick(receivedAtUs: bigint): void {
+    this.#append({ kind: "tick", receivedAtUs }, new Uint8Array(0));
   }
 
   #checkpointSoon(reason: string): void {

@@ -5,7 +5,7 @@ import { type Disk } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { nodeDisk } from "../core/node-disk.ts";
-import { type DecodeLimits, DEFAULT_DECODE_LIMITS } from "../decode/batch.ts";
+import { DEFAULT_DECODE_LIMITS } from "../decode/batch.ts";
 import { type Database, openDatabase } from "../duckdb/duckdb.ts";
 import {
   CheckpointStore,
@@ -15,12 +15,13 @@ import {
 } from "../engine/checkpoint-store.ts";
 import { type Engine } from "../engine/engine.ts";
 import { openEngine, type RecoveryProgress } from "../engine/open-engine.ts";
+import { type PlanChange, planChange } from "../engine/plan-change.ts";
 import { type Ingest, openIngest } from "../ingest/ingest.ts";
 import { lockDirectory } from "../log/directory-lock.ts";
 import { type Log, logDirectory, openLog } from "../log/log.ts";
 import { DEFAULT_LOG_SETTINGS } from "../log/log-settings.ts";
 import { type Plan } from "../plan/plan.ts";
-import { windowStage } from "../windows/window-stage.ts";
+import { windowStage, withoutDropped } from "../windows/window-stage.ts";
 
 /** What the rooms below the doors need to know of the machine. */
 export interface PlatformSettings {
@@ -71,37 +72,14 @@ export async function openPlatform(
   const directory = resolve(settings.dataDirectory);
   await disk.makeDirectory(directory);
   const lock = opening.own(await lockDirectory(join(directory, "lock"), { disk }));
-  const checkpoint = await openCheckpoint(disk, directory);
-  await removeOrphans(disk, directory, checkpoint.kept);
-  const log = opening.own(await openPlatformLog(directory, settings, { disk, clock }, checkpoint));
-  refuseOtherPlan(plan, checkpoint.manifest?.plan ?? null);
+  const found = await openCheckpoint(disk, directory);
+  await removeOrphans(disk, directory, found.kept);
+  const log = opening.own(await openPlatformLog(directory, settings, { disk, clock }, found));
+  const below: Below = { directory, disk, clock, log, settings, onRecovery: deps.onRecovery };
+  const checkpoint = await changePlan(below, plan, found);
   const store = new CheckpointStore({ disk, clock, directory }, plan, log.logId, checkpoint);
-  const database = opening.own(await openPlatformDatabase(directory, settings));
-  const windows = windowStage(plan);
-  const engine = opening.own(
-    await openEngine(plan, {
-      database,
-      disk,
-      clock,
-      directory,
-      log,
-      store,
-      // Order is the contract: rows first (the engine's own), then the windows over them.
-      stages: [windows],
-      ticking: windows,
-      settings,
-      decodeLimits: decodeLimits(settings),
-      onRecovery: deps.onRecovery,
-    }),
-  );
+  const { engine, database } = opening.own(await openRooms(below, plan, store));
   const ingest = openIngest(plan, { engine, limits: settings });
-  const tail = log.cutTail;
-  const warnings = [
-    ...checkpoint.skipped,
-    ...(tail === undefined
-      ? []
-      : [`${tail.path}: cut ${tail.cutBytes} bytes that no one was told were stored`]),
-  ];
   const lifetime = opening.move();
   return {
     plan,
@@ -112,9 +90,102 @@ export async function openPlatform(
     engine,
     ingest,
     lost: lock.signal,
-    warnings,
+    warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
   };
+}
+
+/** What lies below the engine and stays open when the plan changes. */
+interface Below {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: PlatformSettings;
+  readonly onRecovery: PlatformDeps["onRecovery"];
+}
+
+interface OpenRooms extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly database: Database;
+}
+
+async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Promise<OpenRooms> {
+  await using opening = new Lifetime();
+  const { settings, ...deps } = below;
+  const database = opening.own(await openPlatformDatabase(below.directory, settings));
+  const windows = windowStage(plan);
+  const engine = opening.own(
+    await openEngine(plan, {
+      ...deps,
+      database,
+      store,
+      // Order is the contract: rows first (the engine's own), then the windows over them.
+      stages: [windows],
+      ticking: windows,
+      settings,
+      decodeLimits: { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes },
+    }),
+  );
+  const lifetime = opening.move();
+  return { engine, database, [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose]() };
+}
+
+/**
+ * Brings the data directory from the plan that it was written with to the project's. The log is applied
+ * under the old plan first, because only that gives the rows that were acknowledged.
+ */
+async function changePlan(
+  below: Below,
+  plan: Plan,
+  found: OpenedCheckpoint,
+): Promise<OpenedCheckpoint> {
+  const { clock, directory, disk, log, settings } = below;
+  const before = found.manifest?.plan;
+  if (before === undefined || before.fingerprint === plan.fingerprint) return found;
+  const change = planChange(before, plan);
+  refuseChange(change, settings.acceptDestructive);
+  const deps = { disk, clock, directory };
+  {
+    const store = new CheckpointStore(deps, before, log.logId, found);
+    await using rooms = await openRooms(below, before, store);
+    await rooms.engine.checkpoint("plan change");
+  }
+  const last = await openCheckpoint(disk, directory);
+  const store = new CheckpointStore(deps, plan, log.logId, last);
+  await store.adopt(change, operatorsAfter(store.operatorState, change));
+  return openCheckpoint(disk, directory);
+}
+
+function operatorsAfter(operators: unknown, change: PlanChange): unknown {
+  if (operators === null) return null;
+  const { stages, ...rest } = operators as { readonly stages: Readonly<Record<string, unknown>> };
+  const windows = withoutDropped(stages["windows"], change.dropped);
+  return { ...rest, stages: { ...stages, windows } };
+}
+
+function refuseChange(change: PlanChange, acceptDestructive: boolean): void {
+  const { impossible, destructive } = change;
+  if (impossible.length > 0) {
+    throw new KurobeError(
+      "KRB_ENGINE_PLAN_CHANGE",
+      `the project cannot change like this: ${impossible.join("; ")}`,
+      { hint: "Take these changes back, or declare a new dataset.", details: { impossible } },
+    );
+  }
+  if (destructive.length > 0 && !acceptDestructive) {
+    throw new KurobeError(
+      "KRB_ENGINE_PLAN_CHANGE",
+      `the project has changed, and data would be lost: ${destructive.join("; ")}`,
+      { details: { destructive } },
+    );
+  }
+}
+
+function warningsOf(found: OpenedCheckpoint, log: Log): readonly string[] {
+  const tail = log.cutTail;
+  if (tail === undefined) return found.skipped;
+  return [...found.skipped, `${tail.path}: cut ${tail.cutBytes} bytes that nobody was told of`];
 }
 
 function openPlatformLog(
@@ -148,16 +219,4 @@ function openPlatformDatabase(directory: string, settings: PlatformSettings): Pr
     maxTemporaryBytes: settings.memoryLimitBytes * TEMPORARY_FACTOR,
     allowedDirectories: [join(directory, "chunks"), join(directory, "staging")],
   });
-}
-
-function decodeLimits(settings: PlatformSettings): DecodeLimits {
-  return { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes };
-}
-
-function refuseOtherPlan(plan: Plan, before: Plan | null): void {
-  if (before === null || before.fingerprint === plan.fingerprint) return;
-  throw new KurobeError(
-    "KRB_ENGINE_PLAN_CHANGE",
-    "the project differs from what the data directory holds",
-  );
 }

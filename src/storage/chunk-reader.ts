@@ -57,8 +57,9 @@ function readFiles(
   const present = new Set(chunks[0]?.columns);
   const columns = dataset.columns.map((column) => {
     const name = sql.id(column.name);
-    if (present.has(column.name)) return name;
     const type = sql.keyword(columnTypeToDuckdb(column.type));
+    // A column whose type was changed since reads as far as its values fit; else this costs nothing.
+    if (present.has(column.name)) return sql`TRY_CAST(${name} AS ${type}) AS ${name}`;
     return sql`CAST(${sql.literal(column.default ?? null)} AS ${type}) AS ${name}`;
   });
   const names = [...columns, ...hidden.map((name) => sql.id(name))];

@@ -36,6 +36,8 @@ export interface WindowStage extends Stage {
   /** When a tick would change something, by received time; null when none would. */
   nextTickUs(): bigint | null;
   watermarkUs(dataset: string): bigint | null;
+  /** Whether some window has never looked at rows that are stored: a tick makes it catch up. */
+  readonly hasNewWindows: boolean;
 }
 
 export function windowStage(plan: Plan): WindowStage {
@@ -85,9 +87,11 @@ class TumblingStage implements WindowStage {
     for (const dataset of this.#plan.datasets) {
       const before = this.#progressOf(dataset.name);
       const after = expire(before, dataset.watermark, receivedAtUs);
-      if (after === before) continue;
       this.#progressDraft.set(dataset.name, after);
       for (const window of this.#windowsOf(dataset.name)) {
+        // A window that is new to the project is computed from the rows that are already there.
+        const isNew = this.#windowProgressOf(window.name).closedUntilUs === null;
+        if (after === before && !isNew) continue;
         await this.#publish(tx, dataset, window, after, null);
       }
     }
@@ -184,6 +188,13 @@ class TumblingStage implements WindowStage {
         { ...one, closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs) },
       ]),
     );
+    this.rollback();
+  }
+
+  get hasNewWindows(): boolean {
+    return this.#plan.windows.some(
+      (window) => !this.#windows.has(window.name) && this.#progress.has(window.from),
+    );
   }
 
   status(): Readonly<Record<string, unknown>> {
@@ -213,4 +224,12 @@ function isOrderly(dataset: DatasetPlan, rows: AppliedRows, before: Progress): b
   const { min, disorder } = rows.eventTimeUs;
   if (disorder === null || disorder > BigInt(dataset.watermark.outOfOrdernessUs)) return false;
   return before.watermarkUs === null || min >= before.watermarkUs;
+}
+
+/** The stage's state after datasets and windows were removed, or are to be computed again. */
+export function withoutDropped(state: unknown, dropped: ReadonlySet<string>): unknown {
+  const { datasets, windows } = state as WindowStageState;
+  const kept = <T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !dropped.has(name)));
+  return { datasets: kept(datasets), windows: kept(windows) };
 }
