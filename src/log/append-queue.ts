@@ -56,7 +56,9 @@ export class AppendQueue {
     return settled;
   }
 
-  /** A roll by itself, or the appends before the next roll that fit; one that does not goes alone. */
+  /**
+   * A roll by itself, or the appends before the next roll that fit; one that does not goes alone.
+   */
   take(limitBytes: number): readonly Pending[] {
     let count = 0;
     let sizeBytes = 0;

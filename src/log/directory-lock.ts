@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Disk, diskErrorCode, type DiskFile } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { findLiveness, ownIdentity, type ProcessIdentity } from "../core/process-identity.ts";
+import { accessError } from "./log-failures.ts";
 
 const BEAT_DIGITS = 12;
 /** More starters than this at the very same moment would all have to die half-way. */
@@ -44,15 +45,22 @@ interface Found {
   readonly text: string;
 }
 
-/** `path` is the lock file, `<data directory>/lock`. Throws KRB_LOG_LOCKED with the owner's pid. */
+/**
+ * `path` is the lock file, `<data directory>/lock`. Throws KRB_LOG_LOCKED, which names the owner's
+ * process id, and KRB_LOG_ACCESS where the directory cannot be written.
+ */
 export async function lockDirectory(
   path: string,
   options: DirectoryLockOptions,
 ): Promise<DirectoryLock> {
   const record = { ...ownIdentity(), token: randomUUID() };
-  await claim(path, record, options, 0);
-  const file = await options.disk.open(path, "write");
-  return new HeldLock(path, record.token, file, options);
+  try {
+    await claim(path, record, options, 0);
+    const file = await options.disk.open(path, "write");
+    return new HeldLock(path, record.token, file, options);
+  } catch (error) {
+    throw accessError(path, error);
+  }
 }
 
 async function claim(

@@ -22,13 +22,19 @@ export interface TickEntry {
   readonly receivedAtUs: bigint;
 }
 
-/** A change of what the machine runs (a new plan), or an operator's command (dead letters retried, purged). */
+/**
+ * A change of what the machine runs (a new plan), or an operator's command (dead letters retried,
+ * purged).
+ */
 export interface ControlEntry {
   readonly kind: "control";
   readonly receivedAtUs: bigint;
 }
 
-/** The header travels beside the body: a batch's body is its raw bytes (after content decoding), a control's is JSON. */
+/**
+ * The header travels beside the body: a batch's body is its raw bytes (after content decoding), a
+ * control's is JSON.
+ */
 export type EntryHeader = BatchEntry | TickEntry | ControlEntry;
 
 export interface Entry {

@@ -36,7 +36,7 @@ export function accessError(path: string, cause: unknown): unknown {
   const systemCode = diskErrorCode(cause);
   if (cause instanceof KurobeError || systemCode === "") return cause;
   if (isDiskFull(systemCode)) return writeError(path, cause);
-  const message = `The log ${path} cannot be used (${systemCode})`;
+  const message = `${path} cannot be used (${systemCode})`;
   return new KurobeError("KRB_LOG_ACCESS", message, { cause, details: { path, systemCode } });
 }
 

@@ -3,9 +3,11 @@
  * all appends that waited for the one before (group commit).
  *
  * What happens when the disk fails:
- * - A failed **write** (a full disk, say) is undone: the segment is cut back to its durable end, and
- *   the cut is synced. Then the group and everything queued behind it is rejected, in order, and
- *   the next append gets the position of the first rejected one. Rejected entries are gone for good.
+ *
+ * - A failed **write** (a full disk, say) is undone: the segment is cut back to its durable end,
+ *   and the cut is synced. Then the group and everything queued behind it is rejected, in order,
+ *   and the next append gets the position of the first rejected one. Rejected entries are gone for
+ *   good.
  * - After a failed **fdatasync** (or a failed undo) nothing is known of what reached the disk. All
  *   that waits is rejected, and the log takes nothing more until it is opened again: only that
  *   reads the disk itself. Entries of that group may or may not be there then.
@@ -119,7 +121,9 @@ export class LogWriter implements AsyncDisposable {
     }
   }
 
-  /** `entry.position` must be `nextPosition`. The body must not change until the promise settles. */
+  /**
+   * `entry.position` must be `nextPosition`. The body must not change until the promise settles.
+   */
   append(entry: EncodableEntry): Promise<void> {
     this.#nextPosition += 1;
     return this.#enqueue(entry);

@@ -364,3 +364,9 @@ describe("opening", () => {
     expect([log.firstPosition, log.nextPosition, log.logId]).toEqual([500, 500, LOG_ID]);
   });
 });
+
+it("says so with a code when the directory cannot be used", async () => {
+  await writeFile(join(directory, "file"), "");
+  const path = join(directory, "file", "log");
+  await expect(openLog(path, { disk: nodeDisk })).rejects.toMatchObject({ code: "KRB_LOG_ACCESS" });
+});

@@ -1,4 +1,6 @@
-/** Durable ordered entries: append, read from a position, keep in segments, drop what is covered. */
+/**
+ * Durable ordered entries: append, read from a position, keep in segments, drop what is covered.
+ */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -11,6 +13,7 @@ import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log-settings.ts";
 import { LogWriter } from "./log-writer.ts";
 import { findBrokenLink, listSegments, prepareSegment, publishSegment } from "./segment-files.ts";
 import { type Segment, type SegmentListing } from "./segment-files.ts";
+import { MAX_BODY_BYTES } from "./segment-format.ts";
 import { type Appended, type CutTail, type LogStats, SegmentedLog } from "./segmented-log.ts";
 import { emptyScan, openTail, type Tail } from "./tail.ts";
 
@@ -32,8 +35,9 @@ export interface Log extends AsyncDisposable {
    */
   append(header: EntryHeader, body: readonly Uint8Array[]): Appended;
   /**
-   * The entries that are durable when the reading begins, every byte checked. Throws KRB_LOG_REMOVED
-   * below `firstPosition` and KRB_LOG_DAMAGED. Bodies may share memory: do not write into them.
+   * The entries that are durable when the reading begins, every byte checked. Throws
+   * KRB_LOG_REMOVED below `firstPosition` and KRB_LOG_DAMAGED. Bodies may share memory: do not
+   * write into them.
    */
   read(fromPosition: number): AsyncIterable<Entry>;
   /** Removes the segments all of whose entries are below `position`, never the newest. */
@@ -49,7 +53,9 @@ export interface LogOptions {
   readonly clock?: Clock;
   /** What the newest checkpoint knows of this log: a log without it is missing or another one. */
   readonly required?: { readonly logId: string; readonly nextPosition: number };
-  /** The first position of a log that does not exist yet: after a restore without one. Default 1. */
+  /**
+   * The first position of a log that does not exist yet: after a restore without one. Default 1.
+   */
   readonly startPosition?: number;
   /** 32 hexadecimal digits, for a log that does not exist yet. */
   readonly newLogId?: () => string;
@@ -57,8 +63,8 @@ export interface LogOptions {
 
 /**
  * Opens the log in `directory` (the `log/` of a data directory), or makes one. A tail that the last
- * stop tore is cut and reported as `cutTail`; everything else that is wrong is KRB_LOG_DAMAGED. Only
- * the newest segment is read in full: `read` checks the others.
+ * stop tore is cut and reported as `cutTail`; everything else that is wrong is KRB_LOG_DAMAGED.
+ * Only the newest segment is read in full: `read` checks the others.
  */
 export async function openLog(directory: string, options: LogOptions): Promise<Log> {
   try {
@@ -70,6 +76,7 @@ export async function openLog(directory: string, options: LogOptions): Promise<L
 
 async function openSound(directory: string, options: LogOptions): Promise<Log> {
   const { disk, required, clock = systemClock, settings = DEFAULT_LOG_SETTINGS } = options;
+  assert(settings.maxBodyBytes <= MAX_BODY_BYTES, "An entry's body has at most 1 GiB");
   await disk.makeDirectory(directory);
   const listing = await listSegments(directory, disk);
   const segments = soundSegments(directory, listing, required?.logId);

@@ -1,4 +1,6 @@
-/** Copies the readable entries from a position on into a new segment, past the damage before them. */
+/**
+ * Copies the readable entries from a position on into a new segment, past the damage before them.
+ */
 import { type Clock } from "../core/clock.ts";
 import { type Disk, type DiskFile } from "../core/disk.ts";
 import { type Frame, FrameReader, type FrameStart, searchFrames } from "./frame-reader.ts";

@@ -128,7 +128,9 @@ export function encodeFrameHeader(header: FrameHeader, into: Buffer, seed: numbe
   return sum;
 }
 
-/** Checks all that a header alone can show; the chain and the position are the reader's to check. */
+/**
+ * Checks all that a header alone can show; the chain and the position are the reader's to check.
+ */
 export function decodeFrameHeader(
   from: Uint8Array,
   offset: number,

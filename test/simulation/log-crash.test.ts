@@ -1,6 +1,7 @@
 /** The log under power loss: hundreds of seeds, each with several crashes, errors and restarts. */
+import assert from "node:assert/strict";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { isKurobeError } from "../../src/core/errors.ts";
 import { type Log } from "../../src/log/log.ts";
 import {
@@ -39,10 +40,10 @@ class Expectation {
 
   /** After a restart what is there is the truth, if it is one that could be. */
   check(first: number, next: number, lines: readonly string[]): void {
-    expect(first, "entries were removed that had to be kept").toBeLessThanOrEqual(this.retained);
-    expect(next, "acknowledged entries are gone").toBeGreaterThanOrEqual(this.acknowledged);
+    assert.ok(first <= this.retained, `${first} is first, but ${this.retained} had to be kept`);
+    assert.ok(next >= this.acknowledged, `${next} is next, ${this.acknowledged} was before`);
     const expected = Array.from({ length: next - first }, (_, i) => this.entries.get(first + i));
-    expect(lines).toEqual(expected);
+    assert.deepStrictEqual(lines, expected);
     this.acknowledged = next;
     this.refuse(next);
   }
@@ -64,7 +65,7 @@ async function appendSome(
     waiting.push(
       durable.then(
         () => {
-          expect(position, "acknowledged out of order").toBe(model.acknowledged);
+          assert.equal(position, model.acknowledged, "acknowledged out of order");
           model.acknowledged = position + 1;
         },
         (error: unknown) => {
@@ -112,7 +113,7 @@ async function useLog(
     if (await appendSome(log, random, model, counter)) return;
     if (random.chance(0.2)) {
       const lines = await readAll(log);
-      expect(lines.at(-1)).toBe(model.entries.get(model.acknowledged - 1));
+      assert.equal(lines.at(-1), model.entries.get(model.acknowledged - 1));
     }
   }
 }

@@ -201,6 +201,9 @@ export class SimDisk implements Disk, AsyncDisposable {
       fs.accessSync(path);
       this.#discover();
       this.#names.commit(path);
+      for (const inode of this.#removed.keys()) {
+        if (!this.#names.mentions(inode)) this.#removed.delete(inode);
+      }
     });
   }
 

@@ -26,6 +26,12 @@ export class SimNames<T> {
     return this.#current;
   }
 
+  /** Whether a power loss could still bring it back. */
+  mentions(node: T): boolean {
+    const isPending = this.#pending.some((step) => step.some((change) => change.node === node));
+    return isPending || [...this.#durable.values()].includes(node);
+  }
+
   change(step: Step<T>): void {
     apply(this.#current, step);
     this.#pending.push(step);
