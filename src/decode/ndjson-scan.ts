@@ -11,6 +11,14 @@ import { NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder }
 /** How far a nested JSON value may go before the exact lane has to look at it. */
 const MAX_PLAIN_DEPTH = 32;
 
+/** Bytes that stand for themselves inside a JSON string. */
+const IS_PLAIN_TEXT = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= BYTE.SPACE && byte !== BYTE.QUOTE && byte !== BYTE.BACKSLASH ? 1 : 0,
+);
+const IS_NUMBER = Uint8Array.from({ length: 256 }, (_, byte) =>
+  (byte >= BYTE.ZERO && byte <= BYTE.NINE) || byte === BYTE.MINUS || byte === BYTE.DOT ? 1 : 0,
+);
+
 export function scanNdjson(body: Uint8Array, shape: RowShape, limits: ScanLimits): Scan {
   const scanner = new LineScanner(body, shape, limits.maxEventTimeUs);
   const suspects: SuspectLine[] = [];
@@ -225,14 +233,12 @@ class LineScanner {
     if (body[this.#at] !== BYTE.QUOTE) return false;
     let at = this.#at + 1;
     for (;;) {
+      while (IS_PLAIN_TEXT[body[at] as number] === 1) at++;
       const byte = body[at];
       if (byte === BYTE.QUOTE) break;
-      if (byte === undefined || byte < BYTE.SPACE) return false;
-      if (byte === BYTE.BACKSLASH) {
-        if (!isSimpleEscape(body[at + 1])) return false;
-        at++;
-      }
-      at++;
+      // Behind the end, or a control character, or an escape that is not of one letter.
+      if (byte !== BYTE.BACKSLASH || !isSimpleEscape(body[at + 1])) return false;
+      at += 2;
     }
     this.#at = at + 1;
     return true;
