@@ -15,6 +15,7 @@ import { SimDisk } from "../../test/simulation/sim-disk.ts";
 import { nodeDisk } from "../core/node-disk.ts";
 import { type EntryHeader } from "./entry.ts";
 import { type Log, openLog } from "./log.ts";
+import { verifyLog } from "./verify.ts";
 
 let directory = "";
 beforeEach(async () => {
@@ -164,16 +165,16 @@ describe("a disk that fails", () => {
   });
 
   it("keeps a segment whose name was not durable yet when the last process died", async () => {
-    await using disk = new SimDisk();
-    const path = join(disk.root, "log");
-    const log = await openSmallLog(path, { disk });
-    await appendAll(log, ["one"]);
-    // Prepared (create, write, sync) and renamed; the directory sync is what fails.
-    disk.injectError(5, "EIO");
-    await expect(log.roll()).rejects.toMatchObject({ code: "KRB_LOG_STOPPED" });
-    await log[Symbol.asyncDispose]();
     for (let seed = 0; seed < 20; seed += 1) {
-      await using again = await openSmallLog(path, { disk });
+      await using disk = new SimDisk();
+      const path = join(disk.root, "log");
+      const log = await openSmallLog(path, { disk });
+      await appendAll(log, ["one"]);
+      // Prepared (create, write, sync) and renamed; the directory sync is what fails.
+      disk.injectError(5, "EIO");
+      await expect(log.roll()).rejects.toMatchObject({ code: "KRB_LOG_STOPPED" });
+      await log[Symbol.asyncDispose]();
+      const again = await openSmallLog(path, { disk });
       await appendAll(again, ["two"]);
       const written = await readAll(again);
       await disk.crash(seed);
@@ -334,6 +335,36 @@ describe("opening", () => {
     await rm(first);
     await using log = await open();
     expect(log.firstPosition).toBe(6);
+  });
+
+  it("notices bytes of another history of the same log, though each frame is whole", async () => {
+    const clock = { nowUs: () => 7n, monotonicMs: () => 0 };
+    const history = async (name: string, bodies: readonly string[]): Promise<string[]> => {
+      const path = join(directory, name);
+      await using log = await openSmallLog(path, { disk: nodeDisk, clock });
+      for (const body of bodies) await appendAll(log, [body]);
+      await log.roll();
+      await appendAll(log, ["end"]);
+      return [path, ...(await readdir(path)).map((file) => join(path, file))];
+    };
+    const [path = "", first = ""] = await history("a", ["aaaa", "bbbb"]);
+    const [, otherFirst = ""] = await history("b", ["xxxx", "yyyy"]);
+    const content = await readFile(first);
+    const other = await readFile(otherFirst);
+    const second = 96 + (content.length - 96) / 2;
+    const mixed = Buffer.concat([content.subarray(0, second), other.subarray(second)]);
+    for (const [bytesNow, reason] of [
+      [mixed, /does not follow the one before it/],
+      [other, /not the one that the next segment follows/],
+    ] as const) {
+      await writeFile(first, bytesNow);
+      await using log = await openSmallLog(path, { disk: nodeDisk, clock });
+      await expect(readAll(log)).rejects.toMatchObject({
+        code: "KRB_LOG_DAMAGED",
+        message: expect.stringMatching(reason),
+      });
+      expect((await verifyLog(path, { disk: nodeDisk })).damages).toHaveLength(1);
+    }
   });
 
   it("refuses a log that is not the one of the checkpoint, or ends before it", async () => {
