@@ -4,12 +4,14 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { type Clock } from "../core/clock.ts";
+import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 
 export interface SuperviseOptions {
-  /** The module that runs the engine, and its arguments. */
+  /** The module that runs the engine. */
   readonly modulePath: string;
-  readonly args: readonly string[];
   readonly execArgv?: readonly string[];
+  /** Sent to each child as its first message: arguments would show secrets to every user. */
+  readonly order: EngineOrder;
   readonly clock: Clock;
   /** Aborting it stops the engine in order and ends the supervision. */
   readonly signal: AbortSignal;
@@ -18,8 +20,8 @@ export interface SuperviseOptions {
 
 export type SuperviseEvent =
   | { readonly kind: "started"; readonly pid: number; readonly restarts: number }
-  /** What the child says of itself, as it sent it. */
-  | { readonly kind: "message"; readonly message: unknown }
+  /** What the child says of itself. */
+  | { readonly kind: "report"; readonly report: EngineReport }
   | {
       readonly kind: "died";
       readonly pid: number;
@@ -38,7 +40,6 @@ const STEADY_MS = 60_000;
 /** How long an engine may take to close in order. */
 const STOP_PATIENCE_MS = 30_000;
 
-
 /**
  * Resolves with the exit code once the child has ended for good: because `signal` was aborted, or
  * because it ended by itself in order, or before it ever was ready (a mistake in the project, a directory
@@ -54,8 +55,9 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
     const pid = child.pid ?? 0;
     onEvent({ kind: "started", pid, restarts });
     child.on("message", (message) => {
-      if (isReady(message)) wasReady = true;
-      onEvent({ kind: "message", message });
+      const report = message as EngineReport;
+      if (report.kind === "ready") wasReady = true;
+      onEvent({ kind: "report", report });
     });
     const ended = await ending(child, signal);
     if (signal.aborted || ended.code === 0) return ended.code ?? 0;
@@ -69,15 +71,13 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
 }
 
 function start(options: SuperviseOptions): ChildProcess {
-  return fork(options.modulePath, [...options.args], {
+  const child = fork(options.modulePath, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     execArgv: [...(options.execArgv ?? process.execArgv)],
     env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) },
   });
-}
-
-function isReady(message: unknown): boolean {
-  return typeof message === "object" && message !== null && "kind" in message && message.kind === "ready";
+  child.send(options.order);
+  return child;
 }
 
 interface Ended {

@@ -1,0 +1,70 @@
+/** The supervisor's child: opens the platform and its doors, and says over IPC how it goes. */
+import { isKurobeError, KurobeError } from "../core/errors.ts";
+import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
+import { openService, type Service } from "./service.ts";
+
+/** How often recovery tells where it is. */
+const RECOVERY_REPORT_MS = 100;
+/** Resident memory beyond the limit that DuckDB keeps to: Node itself, bodies on their way, file caches. */
+const MEMORY_SLACK_BYTES = 2 * 1024 ** 3;
+const MEMORY_LOOK_MS = 250;
+
+function report(message: EngineReport): void {
+  process.send?.(message);
+}
+
+async function run(order: EngineOrder): Promise<void> {
+  let lastReportMs = 0;
+  const service = await openService(order, {
+    onRecovery: (progress) => {
+      const nowMs = performance.now();
+      if (nowMs - lastReportMs < RECOVERY_REPORT_MS) return;
+      lastReportMs = nowMs;
+      report({ kind: "recovering", ...progress });
+    },
+    // DuckDB cannot be stopped from inside its process, so the process goes; the log is the truth.
+    onStuck: () => process.kill(process.pid, "SIGKILL"),
+  });
+  watchMemory(order.settings.memoryLimitBytes + MEMORY_SLACK_BYTES);
+  closeOnSignal(service);
+  service.failed.catch((error: unknown) => end(error));
+  report({ kind: "ready", pid: process.pid, ...service.summary });
+}
+
+function watchMemory(limitBytes: number): void {
+  setInterval(() => {
+    if (process.memoryUsage.rss() > limitBytes) process.kill(process.pid, "SIGKILL");
+  }, MEMORY_LOOK_MS).unref();
+}
+
+function closeOnSignal(service: Service): void {
+  let isClosing = false;
+  const close = (): void => {
+    if (isClosing) return;
+    isClosing = true;
+    service[Symbol.asyncDispose]().then(
+      () => process.exit(0),
+      (error: unknown) => end(error),
+    );
+  };
+  process.on("SIGTERM", close);
+  // Ctrl-C reaches the whole group of processes; the supervisor then asks in order.
+  process.on("SIGINT", () => undefined);
+  process.on("disconnect", close);
+}
+
+function end(thrown: unknown): void {
+  const error = isKurobeError(thrown)
+    ? thrown
+    : new KurobeError("KRB_CORE_ASSERTION", thrown instanceof Error ? thrown.message : String(thrown), {
+        cause: thrown,
+      });
+  const { code, message, hint, details, entry } = error;
+  const failed: EngineReport = { kind: "failed", code, message, hint, details, exitCode: entry.exitCode };
+  if (process.send === undefined) process.exit(entry.exitCode);
+  process.send(failed, () => process.exit(entry.exitCode));
+}
+
+process.once("message", (order) => {
+  run(order as EngineOrder).catch(end);
+});

@@ -1,0 +1,108 @@
+/** A whole running Kurobe in this process: project, rooms, and the doors to them. */
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { KurobeError } from "../core/errors.ts";
+import { Lifetime } from "../core/lifetime.ts";
+import { createLog } from "../core/log-output.ts";
+import { type RecoveryProgress } from "../engine/open-engine.ts";
+import { resolveProject } from "../plan/resolve.ts";
+import { loadProject } from "../project/load-project.ts";
+import { openQuery } from "../query/query.ts";
+import { DEFAULT_SERVE_SETTINGS } from "../serve/serve-settings.ts";
+import { openServer } from "../serve/server.ts";
+import { verifyManifest } from "../storage/verify.ts";
+import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
+import { openPlatform, type Platform } from "./open-platform.ts";
+import { readOrMakeToken, tokenPath } from "./token.ts";
+
+export interface ServiceDeps {
+  readonly onRecovery?: ((progress: RecoveryProgress) => void) | undefined;
+  /** A statement ignores its interrupt, or memory runs out: end the process. */
+  readonly onStuck: () => void;
+}
+
+type Ready = Extract<EngineReport, { readonly kind: "ready" }>;
+
+export interface Service extends AsyncDisposable {
+  readonly platform: Platform;
+  readonly summary: Omit<Ready, "kind" | "pid">;
+  /** Rejects when the engine cannot go on, or another process has taken the data directory over. */
+  readonly failed: Promise<never>;
+}
+
+export async function openService(order: EngineOrder, deps: ServiceDeps): Promise<Service> {
+  await using opening = new Lifetime();
+  const { settings } = order;
+  const { definition } = await loadProject(order.projectDirectory);
+  const plan = resolveProject(definition);
+  const dataDirectory = resolve(order.projectDirectory, settings.dataDirectory);
+  await mkdir(dataDirectory, { recursive: true });
+  const token = await readOrMakeToken(dataDirectory, settings.token);
+  const platform = opening.own(
+    await openPlatform(
+      plan,
+      { ...settings, dataDirectory, acceptDestructive: order.acceptDestructive },
+      { onRecovery: deps.onRecovery },
+    ),
+  );
+  const { engine, ingest, database } = platform;
+  const query = opening.own(
+    await openQuery({
+      database,
+      relations: engine.relations,
+      stagingDirectory: join(platform.directory, "staging"),
+      limits: {
+        concurrency: settings.queryConcurrency,
+        timeLimitMs: settings.queryTimeoutMs,
+        maxRows: settings.maxQueryRows,
+      },
+      onStuck: deps.onStuck,
+    }),
+  );
+  const server = opening.own(
+    await openServer(plan, {
+      settings: {
+        ...DEFAULT_SERVE_SETTINGS,
+        host: settings.host,
+        port: settings.port,
+        token,
+        insecure: settings.allowInsecure,
+      },
+      log: createLog(settings.logLevel),
+      rooms: { ingest, engine, database, query, verify: () => verify(platform) },
+    }),
+  );
+  const lifetime = opening.move();
+  return {
+    platform,
+    summary: {
+      url: server.url,
+      project: plan.name,
+      datasets: plan.datasets.length,
+      windows: plan.windows.length,
+      dataDirectory,
+      tokenPath: settings.token === null ? tokenPath(dataDirectory) : null,
+      recovered: engine.status().recovered,
+      warnings: platform.warnings,
+    },
+    failed: Promise.race([engine.failed, takenOver(platform)]),
+    [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
+  };
+}
+
+function takenOver({ lost, directory }: Platform): Promise<never> {
+  return new Promise((_, reject) => {
+    lost.addEventListener("abort", () => {
+      reject(new KurobeError("KRB_LOG_LOCKED", `another process has taken ${directory} over`));
+    });
+  });
+}
+
+/** Every file of the newest checkpoint; a lease keeps them where they are meanwhile. */
+async function* verify(platform: Platform): AsyncGenerator<object> {
+  const { disk, directory, engine, store } = platform;
+  using lease = engine.relations.lease();
+  void lease;
+  if (store.manifest === null) return;
+  yield* verifyManifest(disk, directory, store.manifest);
+}
