@@ -2,6 +2,7 @@
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type Aggregate, type AggregateFunction, type Expression } from "./expression.ts";
+import { typeSql } from "./print-constant.ts";
 import { printScalar, printStored } from "./print-scalar.ts";
 
 /** How the rows of a window are written where the aggregates stand. */
@@ -115,11 +116,12 @@ function decimalSum(input: Input): Sql {
   if (precision <= SAFE_DIGITS) return sum(input.value, input);
   const unitDigits = Math.max(0, precision - scale - SAFE_DIGITS);
   const unit = sql.literal(10n ** BigInt(unitDigits));
-  const rest = sql`(${input.value} % CAST(${unit} AS DECIMAL(38,0)))`;
-  const low = sum(sql`CAST(${rest} AS ${sql.keyword(`DECIMAL(38,${scale})`)})`, input);
+  // Of two different decimals that are wide, DuckDB would take the remainder as a float.
+  const rest = sql`(${input.value} % CAST(${unit} AS ${typeSql(type)}))`;
+  const result = typeSql({ kind: "decimal", precision: 38, scale });
+  const low = sum(sql`CAST(${rest} AS ${result})`, input);
   const whole = sql`CAST(${input.value} - ${rest} AS HUGEINT)`;
   const high = sum(sql`${whole} // CAST(${unit} AS HUGEINT)`, input);
-  const result = sql.keyword(`DECIMAL(38,${scale})`);
   return sql`list_transform([{'high': ${high}, 'low': ${low}}], lambda _s:
     TRY(CAST(CAST(TRY(_s.high * CAST(${unit} AS HUGEINT)) AS ${result}) + _s.low AS ${result})))[1]`;
 }
@@ -148,12 +150,12 @@ function floatSum(input: Input, result: (sum: Sql, count: Sql) => Sql): Sql {
     sql`'others': sum(${others} ORDER BY ${scope.seq})${otherFilter}`,
     sql`'rows': count(${value})${filter}`,
   ]);
-  const parts = [
-    sql`coalesce(CAST(_s.high AS DOUBLE), 0) / 1048576`,
-    sql`coalesce(CAST(_s.low AS DOUBLE), 0) / 9671406556917033397649408.0::DOUBLE`,
-    sql`coalesce(_s.others, 0)`,
-  ];
-  const total = result(sql`(${sql.join(parts, " + ")})`, sql`_s."rows"`);
+  const unit = sql`9671406556917033397649408.0::DOUBLE`;
+  // One rounding of the exact sum; two where it is so large that 128 bits do not hold it.
+  const exact = sql`CAST(TRY(_s.high * ${POSITIONS} + _s.low) AS DOUBLE) / ${unit}`;
+  const rounded = sql`CAST(_s.high AS DOUBLE) / 1048576 + CAST(_s.low AS DOUBLE) / ${unit}`;
+  const usual = sql`coalesce(${exact}, ${rounded}, 0)`;
+  const total = result(sql`(${usual} + coalesce(_s.others, 0))`, sql`_s."rows"`);
   return sql`list_transform([{${fields}}], lambda _s:
     CASE WHEN _s."rows" > 0 AND isfinite(${total}) THEN ${total} END)[1]`;
 }

@@ -2,7 +2,7 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type ColumnType } from "./plan.ts";
 import { typeSql } from "./print-constant.ts";
-import { bind, type PrintedCall } from "./print-scalar.ts";
+import { bind, type PrintedCall } from "./print-call.ts";
 
 const INTEGER = "[+-]?[0-9]{1,60}";
 const DECIMAL = "[+-]?[0-9]{1,60}([.][0-9]{1,60})?";

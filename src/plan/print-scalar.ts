@@ -2,23 +2,13 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type ScalarOperator } from "./expression.ts";
 import { type TypedNode } from "./operands.ts";
+import { bind, type CallTree, type PrintedCall } from "./print-call.ts";
 import { printCast } from "./print-cast.ts";
 import { constantSql, typeSql } from "./print-constant.ts";
 import { printAddDuration, printExtract, printTruncate } from "./print-time.ts";
 
-export type CallTree = Extract<TypedNode, { readonly kind: "call" }>;
-export type Leaf = Exclude<TypedNode, { readonly kind: "call" | "constant" }>;
+type Leaf = Exclude<TypedNode, { readonly kind: "call" | "constant" }>;
 type PrintLeaf = (leaf: Leaf) => Sql;
-
-/** What an operator's printer sees: its operands in SQL. */
-export interface PrintedCall {
-  readonly node: CallTree;
-  readonly operands: readonly Sql[];
-  /** The first, second and third operand; `NULL` where there is none. */
-  readonly a: Sql;
-  readonly b: Sql;
-  readonly c: Sql;
-}
 
 type Printer = (call: PrintedCall) => Sql;
 
@@ -69,22 +59,6 @@ function finite(value: Sql): Sql {
   return bind(value, (v) => sql`CASE WHEN isfinite(${v}) THEN ${v} END`);
 }
 
-/** Longer text is computed once, in a lambda; shorter is repeated, which DuckDB notices and saves. */
-const REPEATED_LENGTH = 120;
-let lambdaDepth = 0;
-
-/** SQL that names a value more than once, without growing twice as long with every level. */
-export function bind(value: Sql, body: (v: Sql) => Sql): Sql {
-  if (value.text.length <= REPEATED_LENGTH) return body(value);
-  const name = sql.id(`_v${lambdaDepth}`);
-  lambdaDepth++;
-  try {
-    return sql`list_transform([${value}], lambda ${name}: ${body(name)})[1]`;
-  } finally {
-    lambdaDepth--;
-  }
-}
-
 function nonZero(value: Sql): Sql {
   return bind(value, (v) => sql`CASE WHEN ${v} <> 0 THEN ${v} END`);
 }
@@ -103,14 +77,21 @@ function arithmetic(compute: (a: Sql, b: Sql) => Sql): Printer {
   };
 }
 
-/** Decimals at the limit of 38 digits: both sides take the type of the result first. */
-function addition(compute: (a: Sql, b: Sql) => Sql): Printer {
+/** DuckDB keeps sums and products of decimals of 18 digits at 18 digits, and fails where they do not fit. */
+const NARROW_DIGITS = 18;
+
+/** Wide decimals: the sides get the width of the result first; in a sum its scale as well. */
+function widened(compute: (a: Sql, b: Sql) => Sql, isAligned: boolean): Printer {
   const print = arithmetic(compute);
   return (call) => {
     const { type } = call.node;
-    if (type.kind !== "decimal" || type.precision < 38) return print(call);
-    const [a, b] = [call.a, call.b].map((side) => sql`TRY_CAST(${side} AS ${typeSql(type)})`);
-    return a === undefined || b === undefined ? print(call) : print({ ...call, a, b });
+    if (type.kind !== "decimal" || type.precision <= NARROW_DIGITS) return print(call);
+    const widen = (side: Sql, index: number): Sql => {
+      const own = call.node.arguments[index]?.type;
+      const scale = isAligned || own?.kind !== "decimal" ? type.scale : own.scale;
+      return sql`TRY_CAST(${side} AS ${typeSql({ ...type, scale })})`;
+    };
+    return print({ ...call, a: widen(call.a, 0), b: widen(call.b, 1) });
   };
 }
 
@@ -135,9 +116,9 @@ const named =
     sql`${sql.keyword(name)}(${sql.join(operands)})`;
 
 const PRINTERS: Readonly<Record<ScalarOperator, Printer>> = {
-  add: addition((a, b) => sql`${a} + ${b}`),
-  subtract: addition((a, b) => sql`${a} - ${b}`),
-  multiply: arithmetic((a, b) => sql`${a} * ${b}`),
+  add: widened((a, b) => sql`${a} + ${b}`, true),
+  subtract: widened((a, b) => sql`${a} - ${b}`, true),
+  multiply: widened((a, b) => sql`${a} * ${b}`, false),
   divide: ({ a, b }) => sql`(${a} / ${nonZero(b)})`,
   modulo: arithmetic((a, b) => sql`${a} % ${nonZero(b)}`),
   negate: arithmetic((a) => sql`-(${a})`),

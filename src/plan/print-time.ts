@@ -2,7 +2,7 @@
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type TypedNode } from "./operands.ts";
-import { bind, type PrintedCall } from "./print-scalar.ts";
+import { bind, type PrintedCall } from "./print-call.ts";
 
 /** Years 1 to 9999, as for every timestamp that comes in. */
 const MIN_TIME = sql`-62135596800000000`;

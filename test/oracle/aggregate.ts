@@ -1,0 +1,104 @@
+/** Evaluates aggregates over a list of rows. */
+import { type Aggregate, type Expression } from "../../src/plan/expression.ts";
+import { evaluate, evaluateCall } from "./expression.ts";
+import { compare, constantValue, fits, identity, type Decimal, type Row, type Value } from "./value.ts";
+
+export interface PlacedRow {
+  readonly row: Row;
+  readonly eventTimeUs: bigint;
+  readonly seq: number;
+}
+
+export function aggregateRows(aggregate: Aggregate, rows: readonly PlacedRow[]): Value {
+  switch (aggregate.kind) {
+    case "constant":
+      return constantValue(aggregate.value, aggregate.type);
+    case "call":
+      return evaluateCall(
+        aggregate as Extract<Expression, { readonly kind: "call" }>,
+        aggregate.arguments.map((one) => aggregateRows(one, rows)),
+      );
+    case "aggregate":
+      return baseAggregate(aggregate, rows);
+  }
+}
+
+type Base = Extract<Aggregate, { readonly kind: "aggregate" }>;
+
+function baseAggregate({ function: name, argument, where, type }: Base, rows: readonly PlacedRow[]): Value {
+  const seen = rows.filter((one) => where === null || evaluate(where, one.row) === true);
+  if (argument === null) return BigInt(seen.length);
+  const valued = seen
+    .map((one) => ({ ...one, value: evaluate(argument, one.row) }))
+    .filter((one) => one.value !== null);
+  const values = valued.map((one) => one.value);
+  if (name === "count") return BigInt(values.length);
+  if (name === "countDistinct") return BigInt(new Set(values.map(identity)).size);
+  if (values.length === 0) return null;
+  switch (name) {
+    case "sum":
+      return sum(valued, type);
+    case "avg": {
+      const total = sum(valued, null);
+      return total === null ? null : Number(total) / values.length;
+    }
+    case "min":
+      return values.reduce((a, b) => (compare(b, a) < 0 ? b : a));
+    case "max":
+      return values.reduce((a, b) => (compare(b, a) > 0 ? b : a));
+    case "first":
+    case "last": {
+      const sorted = [...valued].sort((a, b) =>
+        a.eventTimeUs === b.eventTimeUs ? a.seq - b.seq : a.eventTimeUs < b.eventTimeUs ? -1 : 1,
+      );
+      return (name === "first" ? sorted[0] : sorted.at(-1))?.value ?? null;
+    }
+  }
+}
+
+/** Without a type: as a number, for the mean. */
+function sum(
+  rows: readonly { readonly value: Value; readonly seq: number }[],
+  type: Aggregate["type"] | null,
+): Value {
+  const first = rows[0]?.value ?? null;
+  if (typeof first === "number") return floatSum(rows as readonly { value: number; seq: number }[]);
+  if (typeof first === "bigint") {
+    const total = rows.reduce((all, one) => all + (one.value as bigint), 0n);
+    if (type === null) return Number(total);
+    return BigInt.asIntN(64, total) === total ? total : null;
+  }
+  const { scale } = first as Decimal;
+  const units = rows.reduce((all, one) => all + (one.value as Decimal).units, 0n);
+  const total = fits({ units, scale }, 38);
+  return type === null && total !== null ? ratio(units, 10n ** BigInt(scale)) : total;
+}
+
+const USUAL_UNITS = 2n ** 83n;
+
+/** Values between 2^-30 and 2^43 are added exactly; the others as floats, in order of position. */
+function floatSum(rows: readonly { readonly value: number; readonly seq: number }[]): number | null {
+  let usual = 0n;
+  let others = 0;
+  for (const { value } of [...rows].sort((a, b) => a.seq - b.seq)) {
+    const size = Math.abs(value);
+    if (size >= 2 ** -30 && size < 2 ** 43) usual += floatUnits(value);
+    else others += value;
+  }
+  const total = ratio(usual, USUAL_UNITS) + others;
+  return Number.isFinite(total) ? total : null;
+}
+
+function floatUnits(value: number): bigint {
+  const whole = Math.trunc(value);
+  return BigInt(whole) * USUAL_UNITS + BigInt((value - whole) * 2 ** 83);
+}
+
+/** The quotient to more digits than a number has. */
+function ratio(units: bigint, by: bigint): number {
+  const whole = units / by;
+  const size = whole < 0n ? -whole : whole;
+  // Large ones have no digits left for a fraction.
+  if (size >= 2n ** 60n) return Number(whole);
+  return Number((units * 2n ** 200n) / by) / 2 ** 200;
+}
