@@ -51,7 +51,10 @@ export async function startChild<R>(file: string, task: unknown): Promise<Child<
 export function serveParent<T, R>(prepare: (task: T) => Promise<() => Promise<R>>): void {
   const tell = (message: FromChild): void => void process.send?.(message);
   const fail = (error: unknown): void => {
-    tell({ kind: "failed", reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    tell({
+      kind: "failed",
+      reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   };
   let run: (() => Promise<R>) | undefined;
   process.on("disconnect", () => process.exit(0));

@@ -31,7 +31,11 @@ export interface ServerOptions {
 export interface ServerStatus {
   readonly memoryRows: number;
   readonly lastCheckpoint: { readonly elapsedMs: number } | null;
-  readonly recovered: { readonly entries: number; readonly rows: number; readonly elapsedMs: number };
+  readonly recovered: {
+    readonly entries: number;
+    readonly rows: number;
+    readonly elapsedMs: number;
+  };
   readonly datasets: readonly {
     readonly name: string;
     readonly storedRows: number;
@@ -55,7 +59,13 @@ export class KurobeServer implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #project: BenchProject;
 
-  private constructor(child: ChildProcess, project: BenchProject, url: string, data: string, readyAfterMs: number) {
+  private constructor(
+    child: ChildProcess,
+    project: BenchProject,
+    url: string,
+    data: string,
+    readyAfterMs: number,
+  ) {
     this.#process = child;
     this.#project = project;
     this.url = url;
@@ -81,7 +91,9 @@ export class KurobeServer implements AsyncDisposable {
     } catch (error) {
       child.kill("SIGKILL");
       const said = existsSync(`${data}.output`) ? readFileSync(`${data}.output`, "utf8") : "";
-      throw new Error(`kurobe start failed: ${String(error)}\n${said.slice(-2000)}`, { cause: error });
+      throw new Error(`kurobe start failed: ${String(error)}\n${said.slice(-2000)}`, {
+        cause: error,
+      });
     }
     return new KurobeServer(child, project, url, data, performance.now() - startedMs);
   }
@@ -91,7 +103,11 @@ export class KurobeServer implements AsyncDisposable {
   }
 
   get target(): Target {
-    return { url: this.url, token: this.token, dataset: this.#project === "flights" ? "flights" : "ticks" };
+    return {
+      url: this.url,
+      token: this.token,
+      dataset: this.#project === "flights" ? "flights" : "ticks",
+    };
   }
 
   async status(): Promise<ServerStatus> {
@@ -139,7 +155,8 @@ export class KurobeServer implements AsyncDisposable {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
+    if (!response.ok)
+      throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
     return JSON.parse(text);
   }
 }

@@ -52,7 +52,9 @@ function fileSystemOf(path: string): string {
     const mounts = readFileSync("/proc/mounts", "utf8")
       .split("\n")
       .map((line) => line.split(" "))
-      .filter(([, point]) => point !== undefined && `${path}/`.startsWith(`${point}/`.replace("//", "/")))
+      .filter(
+        ([, point]) => point !== undefined && `${path}/`.startsWith(`${point}/`.replace("//", "/")),
+      )
       .toSorted(([, left], [, right]) => (right?.length ?? 0) - (left?.length ?? 0));
     const [device, , type] = mounts[0] ?? [];
     return `${type ?? "unknown"} on ${device ?? "unknown"}`;

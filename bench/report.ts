@@ -15,7 +15,8 @@ const END = "<!-- figures: end -->";
 
 function main(): void {
   const [file] = process.argv.slice(2);
-  if (file === undefined) throw new Error("name a result file: npx tsx bench/report.ts bench/results/<file>.json");
+  if (file === undefined)
+    throw new Error("name a result file: npx tsx bench/report.ts bench/results/<file>.json");
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   const target = join(REPOSITORY, "docs", "benchmarks.md");
   const text = readFileSync(target, "utf8");
@@ -28,7 +29,8 @@ function main(): void {
 
 export function markdown(report: Report, file: string): string {
   const { machine, origin, settings } = report;
-  const changed = origin.changedFiles === 0 ? "" : ` and ${origin.changedFiles} files that differ from it`;
+  const changed =
+    origin.changedFiles === 0 ? "" : ` and ${origin.changedFiles} files that differ from it`;
   const about = [
     `Measured on ${report.startedAt.slice(0, 10)} at commit ${origin.commit}${changed}, ${settings.rounds} rounds, ` +
       `on ${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
@@ -45,7 +47,9 @@ export function markdown(report: Report, file: string): string {
 
 function table(figures: readonly Figure[]): string {
   const rows = figures.map(({ what, unit, measured, beside, goal, note }) => {
-    const peers = beside.map((peer) => `${peer.name} ${number(peer.median)}${range(peer.rounds)}`).join("<br>");
+    const peers = beside
+      .map((peer) => `${peer.name} ${number(peer.median)}${range(peer.rounds)}`)
+      .join("<br>");
     const verdict = goal === undefined ? "" : `${goal.isMet ? "met" : "**missed**"}: ${goal.text}`;
     const remark = note === undefined ? "" : `<br>${note}`;
     return `| ${what}${remark} | ${number(measured.median)} ${unit}${range(measured.rounds)} | ${peers} | ${verdict} |`;
@@ -54,7 +58,9 @@ function table(figures: readonly Figure[]): string {
 }
 
 function range(rounds: readonly number[]): string {
-  return rounds.length < 2 ? "" : ` (${number(Math.min(...rounds))} … ${number(Math.max(...rounds))})`;
+  return rounds.length < 2
+    ? ""
+    : ` (${number(Math.min(...rounds))} … ${number(Math.max(...rounds))})`;
 }
 
 main();

@@ -51,7 +51,12 @@ async function main(): Promise<number> {
   };
   const chosen = chooseCases(values.only);
   const startedAt = new Date();
-  const report = { startedAt: startedAt.toISOString(), machine: readMachine(), origin: readOrigin(), settings };
+  const report = {
+    startedAt: startedAt.toISOString(),
+    machine: readMachine(),
+    origin: readOrigin(),
+    settings,
+  };
   const done: Report["cases"][number][] = [];
   await using workspace = openWorkspace();
   let failures = 0;
@@ -69,8 +74,12 @@ async function main(): Promise<number> {
       done.push({ ...about, figures: [], failure: String(error) });
     }
   }
-  const label = values.label ?? (values.quick ? "quick" : values.only === undefined ? "full" : "part");
-  const file = writeReport({ ...report, cases: done }, `${startedAt.toISOString().slice(0, 10)}-${label}`);
+  const label =
+    values.label ?? (values.quick ? "quick" : values.only === undefined ? "full" : "part");
+  const file = writeReport(
+    { ...report, cases: done },
+    `${startedAt.toISOString().slice(0, 10)}-${label}`,
+  );
   const goals = done.flatMap(({ figures }) => figures).flatMap(({ goal }: Figure) => goal ?? []);
   const met = goals.filter(({ isMet }) => isMet).length;
   process.stdout.write(`\n${met} of ${goals.length} goals met. Written to ${file}\n`);
@@ -82,14 +91,17 @@ function chooseCases(only: string | undefined): readonly BenchCase[] {
   const names = only.split(",");
   const unknown = names.filter((name) => !CASES.some((known) => known.name === name));
   if (unknown.length > 0) {
-    throw new Error(`no case ${unknown.join(", ")}: there are ${CASES.map(({ name }) => name).join(", ")}`);
+    throw new Error(
+      `no case ${unknown.join(", ")}: there are ${CASES.map(({ name }) => name).join(", ")}`,
+    );
   }
   return CASES.filter(({ name }) => names.includes(name));
 }
 
 function showProgress(text: string): void {
   if (!process.stderr.isTTY) {
-    if (text !== "" && process.env["BENCH_VERBOSE"] !== undefined) process.stderr.write(`  ${text}\n`);
+    if (text !== "" && process.env["BENCH_VERBOSE"] !== undefined)
+      process.stderr.write(`  ${text}\n`);
     return;
   }
   process.stderr.write(`\r\u001b[2K${text === "" ? "" : `  ${text.slice(0, 90)}`}`);

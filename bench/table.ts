@@ -6,9 +6,12 @@ export function figuresTable(figures: readonly Figure[]): string {
   return figures
     .map((figure) => {
       const { what, unit, measured, beside, goal, note } = figure;
-      const lines = [`  ${what.padEnd(width)}  ${number(measured.median)} ${unit}${spread(measured)}`];
+      const lines = [
+        `  ${what.padEnd(width)}  ${number(measured.median)} ${unit}${spread(measured)}`,
+      ];
       const indent = " ".repeat(width + 4);
-      for (const peer of beside) lines.push(`${indent}${number(peer.median)}  ${peer.name}${spread(peer)}`);
+      for (const peer of beside)
+        lines.push(`${indent}${number(peer.median)}  ${peer.name}${spread(peer)}`);
       if (goal !== undefined) lines.push(`${indent}${goal.isMet ? "met" : "MISSED"}: ${goal.text}`);
       if (note !== undefined) lines.push(`${indent}${note}`);
       return `${lines.join("\n")}\n`;

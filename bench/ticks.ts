@@ -47,7 +47,10 @@ export async function tickBodies(
 ): Promise<Bodies> {
   const options = { ...TICKS, ...changed };
   const { bodies, bodyRows, symbols, everyUs, lateShare } = options;
-  const home = join(directory, `${format}-${bodies}x${bodyRows}-${symbols}-${everyUs}-${lateShare}`);
+  const home = join(
+    directory,
+    `${format}-${bodies}x${bodyRows}-${symbols}-${everyUs}-${lateShare}`,
+  );
   if (!existsSync(home)) {
     // Under another name until it is whole: a run that was stopped half-way leaves nothing.
     const draft = `${home}.draft`;
@@ -65,7 +68,11 @@ function nameOf(index: number, format: TickFormat): string {
   return `${String(index).padStart(4, "0")}.${EXTENSIONS[format]}`;
 }
 
-async function writeBodies(directory: string, format: TickFormat, options: TickOptions): Promise<void> {
+async function writeBodies(
+  directory: string,
+  format: TickFormat,
+  options: TickOptions,
+): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {

@@ -44,12 +44,16 @@ async function runExport(context: Context): Promise<readonly Figure[]> {
   const data = workspace.directory("export");
   const limits = { KUROBE_QUERY_ROWS: "2000000", KUROBE_QUERY_TIMEOUT: "2m" };
   await using server = await KurobeServer.start({ project: "ticks-plain", data, settings: limits });
-  const bodies = await tickBodies(workspace.bodies, "ndjson", { bodies: settings.isQuick ? 4 : 20 });
+  const bodies = await tickBodies(workspace.bodies, "ndjson", {
+    bodies: settings.isQuick ? 4 : 20,
+  });
   await sendBodies(server, bodies);
   await server.checkpoint();
   const figures: Figure[] = [];
   for (const format of FORMATS) {
-    const contenders = [{ name: "kurobe", run: () => download(server, format.accept, bodies.rows) }];
+    const contenders = [
+      { name: "kurobe", run: () => download(server, format.accept, bodies.rows) },
+    ];
     if (format.copy !== null) {
       const copy = format.copy;
       contenders.push({ name: "duckdb", run: () => copyBare(context, data, copy, bodies.rows) });
@@ -58,7 +62,9 @@ async function runExport(context: Context): Promise<readonly Figure[]> {
       context.progress(`${format.what}, ${text}`),
     );
     const beside = format.copy === null ? [] : [series("DuckDB COPY", results.get("duckdb") ?? [])];
-    figures.push(figure(format.what, "rows/s", series("Kurobe", results.get("kurobe") ?? []), { beside }));
+    figures.push(
+      figure(format.what, "rows/s", series("Kurobe", results.get("kurobe") ?? []), { beside }),
+    );
   }
   return figures;
 }
@@ -70,7 +76,8 @@ async function download(server: KurobeServer, accept: string, rows: number): Pro
     headers: server.headers(accept),
     body: JSON.stringify({ sql: "SELECT ts, symbol, price, qty FROM ticks", limit: rows }),
   });
-  if (!response.ok || response.body === null) throw new Error((await response.text()).slice(0, 500));
+  if (!response.ok || response.body === null)
+    throw new Error((await response.text()).slice(0, 500));
   let bytes = 0;
   for await (const chunk of response.body) bytes += (chunk as Uint8Array).length;
   // Every format needs more than five bytes for a row: less means that rows are missing.
@@ -78,7 +85,12 @@ async function download(server: KurobeServer, accept: string, rows: number): Pro
   return (rows * 1000) / (performance.now() - startedMs);
 }
 
-async function copyBare(context: Context, data: string, how: string, rows: number): Promise<number> {
+async function copyBare(
+  context: Context,
+  data: string,
+  how: string,
+  rows: number,
+): Promise<number> {
   const to = join(context.workspace.directory("copy"), "rows");
   const files = `${data}/chunks/ticks/**/*.parquet`;
   using child = await startChild<DuckdbCopied>("peers/duckdb-copy.ts", { files, how, to });

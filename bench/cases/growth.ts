@@ -57,12 +57,22 @@ async function runGrowth(context: Context): Promise<readonly Figure[]> {
               },
             }),
       }),
-      figure(`${millions} M rows: peak memory`, "MiB", series("Kurobe", [grown.peakBytes / 2 ** 20]), {
-        note: `memory limit ${MEMORY_LIMIT}; resident size of supervisor and engine together`,
-      }),
-      figure(`${millions} M rows: start after SIGKILL`, "ms", series("Kurobe", [grown.readyAfterMs]), {
-        note: `${grown.replayedRows} rows applied again from the log`,
-      }),
+      figure(
+        `${millions} M rows: peak memory`,
+        "MiB",
+        series("Kurobe", [grown.peakBytes / 2 ** 20]),
+        {
+          note: `memory limit ${MEMORY_LIMIT}; resident size of supervisor and engine together`,
+        },
+      ),
+      figure(
+        `${millions} M rows: start after SIGKILL`,
+        "ms",
+        series("Kurobe", [grown.readyAfterMs]),
+        {
+          note: `${grown.replayedRows} rows applied again from the log`,
+        },
+      ),
     );
   }
   return figures;
@@ -75,7 +85,10 @@ async function grow(context: Context, millions: number): Promise<Grown> {
   let peakBytes = 0;
   const perSecondByHour: number[] = [];
   const first = await KurobeServer.start(options);
-  const sampler = setInterval(() => (peakBytes = Math.max(peakBytes, residentBytes(first.pid))), 500);
+  const sampler = setInterval(
+    () => (peakBytes = Math.max(peakBytes, residentBytes(first.pid))),
+    500,
+  );
   try {
     const pace = Math.max(1, Math.floor(millions / 10));
     for (let hour = 0; hour < millions; hour += pace) {
@@ -94,7 +107,13 @@ async function grow(context: Context, millions: number): Promise<Grown> {
   await using second = await KurobeServer.start(options);
   const counted = await second.sql("SELECT count(*) AS n FROM ticks");
   const n = Number(counted[0]?.["n"]);
-  if (n !== millions * bodies.rows) throw new Error(`${n} of ${millions * bodies.rows} rows came back`);
+  if (n !== millions * bodies.rows)
+    throw new Error(`${n} of ${millions * bodies.rows} rows came back`);
   const { recovered } = await second.status();
-  return { perSecondByHour, peakBytes, readyAfterMs: second.readyAfterMs, replayedRows: recovered.rows };
+  return {
+    perSecondByHour,
+    peakBytes,
+    readyAfterMs: second.readyAfterMs,
+    replayedRows: recovered.rows,
+  };
 }

@@ -52,7 +52,11 @@ async function runIngest(context: Context): Promise<readonly Figure[]> {
   return figures;
 }
 
-async function measure(context: Context, variant: Variant, postgres: Postgres | null): Promise<Figure> {
+async function measure(
+  context: Context,
+  variant: Variant,
+  postgres: Postgres | null,
+): Promise<Figure> {
   const { settings, workspace } = context;
   const size = { symbols: variant.symbols, bodies: settings.isQuick ? 4 : 20 };
   const bodies = await tickBodies(workspace.bodies, variant.format, size);
@@ -85,7 +89,11 @@ async function measure(context: Context, variant: Variant, postgres: Postgres | 
   return figure(variant.what, "rows/s", kurobe, { beside, goal });
 }
 
-async function kurobeRate(context: Context, project: BenchProject, bodies: Bodies): Promise<number> {
+async function kurobeRate(
+  context: Context,
+  project: BenchProject,
+  bodies: Bodies,
+): Promise<number> {
   const data = context.workspace.directory("ingest");
   await using server = await KurobeServer.start({ project, data });
   const sent = await sendBodies(server, bodies);

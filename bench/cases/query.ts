@@ -87,7 +87,10 @@ async function load(context: Context, server: KurobeServer): Promise<void> {
 export async function untilChunksRest(server: KurobeServer): Promise<void> {
   let before = -1;
   for (let attempt = 0; attempt < 30; attempt++) {
-    const chunks = (await server.status()).datasets.reduce((total, dataset) => total + dataset.chunks, 0);
+    const chunks = (await server.status()).datasets.reduce(
+      (total, dataset) => total + dataset.chunks,
+      0,
+    );
     if (chunks === before) return;
     before = chunks;
     await new Promise((resolve) => setTimeout(resolve, 2_000));
@@ -137,7 +140,11 @@ async function firstRow(context: Context, server: KurobeServer, data: string): P
   });
 }
 
-async function askOften(server: KurobeServer, sql: string, times: number): Promise<readonly number[]> {
+async function askOften(
+  server: KurobeServer,
+  sql: string,
+  times: number,
+): Promise<readonly number[]> {
   const elapsedMs: number[] = [];
   for (let time = 0; time < times; time++) elapsedMs.push(await ask(server, sql));
   return elapsedMs;

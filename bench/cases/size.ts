@@ -32,7 +32,10 @@ export const size: BenchCase = {
 async function runSize(context: Context): Promise<readonly Figure[]> {
   const { settings, workspace } = context;
   const ticks = await tickBodies(workspace.bodies, "ndjson", { bodies: settings.isQuick ? 4 : 20 });
-  const flights = await flightBodies(workspace.directory("flights"), settings.isQuick ? 200_000 : undefined);
+  const flights = await flightBodies(
+    workspace.directory("flights"),
+    settings.isQuick ? 200_000 : undefined,
+  );
   const figures: Figure[] = [];
   for (const [what, bodies] of [
     [`${ticks.rows} synthetic ticks`, ticks],
@@ -44,7 +47,11 @@ async function runSize(context: Context): Promise<readonly Figure[]> {
     const perRow = (name: string, bytes: number): Series => series(name, [bytes / bodies.rows]);
     figures.push(
       figure(what, "bytes a row", perRow("Kurobe", stored), {
-        beside: [perRow("NDJSON", bodies.bytes), perRow("gzip", packed.gzip), perRow("xz", packed.xz)],
+        beside: [
+          perRow("NDJSON", bodies.bytes),
+          perRow("gzip", packed.gzip),
+          perRow("xz", packed.xz),
+        ],
       }),
     );
   }
@@ -54,7 +61,10 @@ async function runSize(context: Context): Promise<readonly Figure[]> {
 async function bytesStored(context: Context, bodies: Bodies): Promise<number> {
   const data = context.workspace.directory("size");
   const isFlights = bodies.files[0]?.includes("flights") === true;
-  await using server = await KurobeServer.start({ project: isFlights ? "flights" : "ticks-plain", data });
+  await using server = await KurobeServer.start({
+    project: isFlights ? "flights" : "ticks-plain",
+    data,
+  });
   await sendBodies(server, bodies);
   await server.checkpoint();
   await untilChunksRest(server);

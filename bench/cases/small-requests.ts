@@ -65,7 +65,9 @@ async function measure(
       { name: "kurobe", run: () => throughKurobe(context, rowsPerRequest, durationMs) },
       { name: "http", run: () => throughBareHttp(rowsPerRequest, durationMs / 2) },
       { name: "disk", run: async () => only(fdatasyncsPerSecond(disk, durationMs / 5)) },
-      ...(postgres === null ? [] : [{ name: "postgres", run: () => throughPostgres(postgres, durationMs) }]),
+      ...(postgres === null
+        ? []
+        : [{ name: "postgres", run: () => throughPostgres(postgres, durationMs) }]),
     ],
     settings.rounds,
     (text) => context.progress(`${rowsPerRequest}-row requests, ${text}`),
@@ -74,7 +76,9 @@ async function measure(
     (results.get(name) ?? []).map((measured) => measured[key]);
   const http = series("bare node:http", of("http", "perSecond"));
   const inserts =
-    postgres === null ? [] : [series(`PostgreSQL ${postgres.version} INSERT`, of("postgres", "perSecond"))];
+    postgres === null
+      ? []
+      : [series(`PostgreSQL ${postgres.version} INSERT`, of("postgres", "perSecond"))];
   const what = rowsPerRequest === 1 ? "1 row a request" : `${rowsPerRequest} rows a request`;
   return [
     figure(what, "acknowledgements/s", series("Kurobe", of("kurobe", "perSecond")), {
@@ -96,12 +100,19 @@ async function measure(
 
   async function throughPostgres(server: Postgres, forMs: number): Promise<Measured> {
     const seconds = Math.max(1, Math.round(forMs / 2000));
-    const { perSecond, latencyMs } = await server.insertOneByOne({ connections: CONNECTIONS, seconds });
+    const { perSecond, latencyMs } = await server.insertOneByOne({
+      connections: CONNECTIONS,
+      seconds,
+    });
     return only(perSecond, latencyMs);
   }
 }
 
-async function throughKurobe(context: Context, rowsPerRequest: number, durationMs: number): Promise<Measured> {
+async function throughKurobe(
+  context: Context,
+  rowsPerRequest: number,
+  durationMs: number,
+): Promise<Measured> {
   const data = context.workspace.directory("small");
   await using server = await KurobeServer.start({ project: "ticks", data });
   // Half a second first: the compiler of the server's JavaScript has seen the code then.
@@ -138,7 +149,11 @@ async function send(
   return sender.go();
 }
 
-function measuredOf({ latenciesMs, requests, elapsedMs }: SentSmall): Omit<Measured, "syncsPerSecond"> {
+function measuredOf({
+  latenciesMs,
+  requests,
+  elapsedMs,
+}: SentSmall): Omit<Measured, "syncsPerSecond"> {
   return {
     perSecond: (requests * 1000) / elapsedMs,
     p50Ms: quantile(latenciesMs, 0.5),

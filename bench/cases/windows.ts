@@ -65,7 +65,9 @@ async function runWindows(context: Context): Promise<readonly Figure[]> {
   const noLate = series("no late rows", rates("with"));
   return [
     figure("share of processor time", "%", series("windows", shares), { note: counted("with") }),
-    figure("ingest with the window on", "rows/s", series("Kurobe", rates("with")), { beside: [noWindow] }),
+    figure("ingest with the window on", "rows/s", series("Kurobe", rates("with")), {
+      beside: [noWindow],
+    }),
     figure("1 % late rows", "rows/s", series("Kurobe", rates("1 %")), {
       beside: [noLate],
       note: counted("1 %"),
@@ -77,7 +79,11 @@ async function runWindows(context: Context): Promise<readonly Figure[]> {
   ];
 }
 
-async function ingestOnce(context: Context, project: BenchProject, bodies: Bodies): Promise<Measured> {
+async function ingestOnce(
+  context: Context,
+  project: BenchProject,
+  bodies: Bodies,
+): Promise<Measured> {
   const data = context.workspace.directory("windows");
   await using server = await KurobeServer.start({ project, data });
   const before = cpuSeconds(server.pid);

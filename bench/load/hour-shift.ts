@@ -12,7 +12,8 @@ export class HourShift {
   constructor(body: Buffer) {
     this.#body = body;
     const places: number[] = [];
-    for (let at = body.indexOf(TIME); at >= 0; at = body.indexOf(TIME, at + 1)) places.push(at + TIME.length);
+    for (let at = body.indexOf(TIME); at >= 0; at = body.indexOf(TIME, at + 1))
+      places.push(at + TIME.length);
     this.#places = Uint32Array.from(places);
   }
 
@@ -20,7 +21,9 @@ export class HourShift {
   to(hour: number): void {
     if (hour === this.#hour) return;
     this.#hour = hour;
-    const text = new Date(Date.parse(TICKS_START) + hour * 3_600_000).toISOString().slice(0, HOUR_LENGTH);
+    const text = new Date(Date.parse(TICKS_START) + hour * 3_600_000)
+      .toISOString()
+      .slice(0, HOUR_LENGTH);
     const bytes = Buffer.from(text);
     for (const place of this.#places) this.#body.set(bytes, place);
   }

@@ -27,7 +27,9 @@ export async function sendBodies(
   const sent = await sender.go();
   const expected = bodies.rows * hours;
   if (sent.accepted !== expected) {
-    throw new Error(`${sent.accepted} of ${expected} rows were accepted: ${JSON.stringify({ ...sent, requests: [] })}`);
+    throw new Error(
+      `${sent.accepted} of ${expected} rows were accepted: ${JSON.stringify({ ...sent, requests: [] })}`,
+    );
   }
   return sent;
 }

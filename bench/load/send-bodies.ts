@@ -51,7 +51,9 @@ serveParent<SendBodies, SentBodies>(async (task) => {
   const bodies = await Promise.all(files.map((file) => readFile(file)));
   const shifts = hours > 1 || firstHour > 0 ? bodies.map((body) => new HourShift(body)) : null;
   const url = new URL(target.url);
-  const connections = await Promise.all(Array.from({ length: inFlight }, () => HttpConnection.open(url)));
+  const connections = await Promise.all(
+    Array.from({ length: inFlight }, () => HttpConnection.open(url)),
+  );
   return async () => {
     const totals = { received: 0, accepted: 0, rejected: 0, late: 0, refused: 0 };
     const requests: SentRequest[] = [];

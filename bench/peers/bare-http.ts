@@ -7,7 +7,15 @@ export interface BareHttp {
 }
 
 const ANSWER = JSON.stringify({
-  ...{ dataset: "ticks", position: 1, received: 1, accepted: 1, rejected: 0, duplicates: 0, late: 0 },
+  ...{
+    dataset: "ticks",
+    position: 1,
+    received: 1,
+    accepted: 1,
+    rejected: 0,
+    duplicates: 0,
+    late: 0,
+  },
   ...{ replayed: false, errors: [] },
 });
 

@@ -19,13 +19,18 @@ serveParent<DuckdbIngest, DuckdbIngested>(async ({ format, files }) => {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
-  await connection.run("CREATE TABLE ticks (ts TIMESTAMP, symbol VARCHAR, price DOUBLE, qty BIGINT)");
+  await connection.run(
+    "CREATE TABLE ticks (ts TIMESTAMP, symbol VARCHAR, price DOUBLE, qty BIGINT)",
+  );
   // Reading each file once brings it into the page cache, as the sender has its bodies in memory.
-  for (const file of files) await connection.run(`SELECT count(*) FROM read_blob('${quoted(file)}')`);
+  for (const file of files)
+    await connection.run(`SELECT count(*) FROM read_blob('${quoted(file)}')`);
   return async () => {
     const startedMs = performance.now();
     for (const file of files) {
-      await connection.run(`INSERT INTO ticks SELECT ts, symbol, price, qty FROM ${reader(format, file)}`);
+      await connection.run(
+        `INSERT INTO ticks SELECT ts, symbol, price, qty FROM ${reader(format, file)}`,
+      );
     }
     const elapsedMs = performance.now() - startedMs;
     const counted = await connection.runAndReadAll("SELECT count(*)::INTEGER FROM ticks");

@@ -1,6 +1,14 @@
 /** A real PostgreSQL with its own defaults (fsync on), in a directory that goes with the run. */
 import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -34,14 +42,36 @@ export async function startPostgres(): Promise<Postgres | null> {
   const port = await freePort();
   const identity = user === null ? {} : { uid: user.uid, gid: user.gid };
   const run = (program: string, ...words: string[]): string =>
-    execFileSync(join(bin, program), words, { ...identity, cwd: home, encoding: "utf8", stdio: "pipe" });
+    execFileSync(join(bin, program), words, {
+      ...identity,
+      cwd: home,
+      encoding: "utf8",
+      stdio: "pipe",
+    });
   run("initdb", "--pgdata", data, "--auth", "trust", "--username", "bench", "--encoding", "UTF8");
   const options = `-p ${port} -k ${home} -c listen_addresses=127.0.0.1`;
-  run("pg_ctl", "--pgdata", data, "--wait", "--log", join(home, "log"), "--options", options, "start");
+  run(
+    "pg_ctl",
+    "--pgdata",
+    data,
+    "--wait",
+    "--log",
+    join(home, "log"),
+    "--options",
+    options,
+    "start",
+  );
   const sql = async (...texts: readonly string[]): Promise<string> => {
     const words = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", home, "-p", String(port)];
     const commands = texts.flatMap((text) => ["-c", text]);
-    const done = await execute(join(bin, "psql"), [...words, "-U", "bench", "-d", "postgres", ...commands]);
+    const done = await execute(join(bin, "psql"), [
+      ...words,
+      "-U",
+      "bench",
+      "-d",
+      "postgres",
+      ...commands,
+    ]);
     return done.stdout;
   };
   await sql(TABLE);
@@ -55,11 +85,25 @@ export async function startPostgres(): Promise<Postgres | null> {
       return performance.now() - startedMs;
     },
     async insertOneByOne({ connections, seconds }) {
-      await sql("TRUNCATE ticks", "DROP SEQUENCE IF EXISTS ticks_us", "CREATE SEQUENCE ticks_us CACHE 1000");
+      await sql(
+        "TRUNCATE ticks",
+        "DROP SEQUENCE IF EXISTS ticks_us",
+        "CREATE SEQUENCE ticks_us CACHE 1000",
+      );
       const script = join(home, "insert.sql");
       const insert = `INSERT INTO ticks VALUES (timestamptz '2025-01-06Z' + nextval('ticks_us') * interval '1 us', 'SYM' || :client_id, 100.25, 7);\n`;
       writeFileSync(script, insert);
-      const words = ["-n", "-M", "prepared", "-c", String(connections), "-j", "1", "-T", String(seconds)];
+      const words = [
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        String(connections),
+        "-j",
+        "1",
+        "-T",
+        String(seconds),
+      ];
       const done = await execute(join(bin, "pgbench"), [
         ...words,
         ...["-f", script, "-h", home, "-p", String(port), "-U", "bench", "postgres"],
@@ -79,7 +123,9 @@ export async function startPostgres(): Promise<Postgres | null> {
 /** The newest of Debian's directories, or whatever PATH has. */
 function findBinaries(): string | null {
   const root = "/usr/lib/postgresql";
-  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const versions = existsSync(root)
+    ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a))
+    : [];
   const debian = versions.map((version) => join(root, version, "bin"));
   const path = (process.env["PATH"] ?? "").split(":");
   return [...debian, ...path].find((bin) => existsSync(join(bin, "initdb"))) ?? null;
@@ -91,7 +137,10 @@ function serverUser(): { readonly uid: number; readonly gid: number } | null {
   for (const name of ["postgres", "nobody"]) {
     const uid = spawnSync("id", ["-u", name], { encoding: "utf8" });
     const gid = spawnSync("id", ["-g", name], { encoding: "utf8" });
-    if (uid.status === 0 && gid.status === 0) return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    if (uid.status === 0 && gid.status === 0)
+      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
   }
-  throw new Error("PostgreSQL needs a user that is not root, and there is neither postgres nor nobody");
+  throw new Error(
+    "PostgreSQL needs a user that is not root, and there is neither postgres nor nobody",
+  );
 }

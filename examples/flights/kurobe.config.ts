@@ -1,4 +1,15 @@
-import { avg, col, column, count, countDistinct, dataset, defineProject, max, sum, tumbling } from "kurobe";
+import {
+  avg,
+  col,
+  column,
+  count,
+  countDistinct,
+  dataset,
+  defineProject,
+  max,
+  sum,
+  tumbling,
+} from "kurobe";
 
 /** One row a flight, sent when its departure (or its delay) became known. */
 const flights = dataset({

@@ -15,11 +15,11 @@ export interface DailyBar {
   /** New York's wall clock at the closing bell. */
   readonly closed: string;
   readonly symbol: string;
-  /** Prices stay text: they are exact decimals all the way. */
-  readonly open: string;
-  readonly high: string;
-  readonly low: string;
-  readonly close: string;
+  /** Ten digits at most, which a JavaScript number prints back as they were. */
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
   readonly volume: number;
 }
 
@@ -32,10 +32,10 @@ export function readDailyBars(): readonly DailyBar[] {
     return {
       closed: `${cell("date")}T16:00:00`,
       symbol: "SPX",
-      open: cell("open"),
-      high: cell("high"),
-      low: cell("low"),
-      close: cell("close"),
+      open: Number(cell("open")),
+      high: Number(cell("high")),
+      low: Number(cell("low")),
+      close: Number(cell("close")),
       volume: Number(cell("volume")),
     };
   });

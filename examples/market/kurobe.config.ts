@@ -1,4 +1,16 @@
-import { col, column, count, dataset, defineProject, first, last, max, min, sum, tumbling } from "kurobe";
+import {
+  col,
+  column,
+  count,
+  dataset,
+  defineProject,
+  first,
+  last,
+  max,
+  min,
+  sum,
+  tumbling,
+} from "kurobe";
 
 /** Daily bars of an index. A bar that is sent again (a correction) replaces the one before. */
 const daily = dataset({

@@ -29,7 +29,7 @@ export const TICK_DEFAULTS: TickOptions = {
 export interface Tick {
   readonly time: string;
   readonly symbol: string;
-  readonly price: string;
+  readonly price: number;
   readonly quantity: number;
 }
 
@@ -38,7 +38,10 @@ const OPENING_BELL_MS = Date.UTC(2026, 2, 2, 14, 30);
 export function* syntheticTicks(options: Partial<TickOptions> = {}): Generator<Tick> {
   const { seed, rows, symbols, everyMs, lateOneIn } = { ...TICK_DEFAULTS, ...options };
   const random = mulberry32(seed);
-  const pricesInTenThousandths = Array.from({ length: symbols }, () => 100_000 + random() * 4_900_000);
+  const pricesInTenThousandths = Array.from(
+    { length: symbols },
+    () => 100_000 + random() * 4_900_000,
+  );
   let nowMs = OPENING_BELL_MS;
   for (let row = 0; row < rows; row++) {
     nowMs += random() * 2 * everyMs;
@@ -49,7 +52,7 @@ export function* syntheticTicks(options: Partial<TickOptions> = {}): Generator<T
     yield {
       time: new Date(nowMs - lateMs).toISOString(),
       symbol: `SYM${String(symbol).padStart(3, "0")}`,
-      price: (Math.round(moved) / 10_000).toFixed(4),
+      price: Math.round(moved) / 10_000,
       quantity: 1 + Math.floor(random() * 500),
     };
   }

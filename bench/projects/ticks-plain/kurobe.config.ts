@@ -1,6 +1,5 @@
 import { column, dataset, defineProject } from "kurobe";
 
-
 const ticks = dataset({
   columns: {
     ts: column.timestamp(),

@@ -1,4 +1,15 @@
-import { column, count, dataset, defineProject, first, last, max, min, sum, tumbling } from "kurobe";
+import {
+  column,
+  count,
+  dataset,
+  defineProject,
+  first,
+  last,
+  max,
+  min,
+  sum,
+  tumbling,
+} from "kurobe";
 
 const ticks = dataset({
   columns: {
