@@ -1,0 +1,114 @@
+/** A plan in words, defaults included: what `kurobe plan` shows. */
+import { formatDuration } from "../core/duration.ts";
+import { typeName } from "./column-type.ts";
+import { type Aggregate, type Expression } from "./expression.ts";
+import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
+import { type WindowSize } from "./plan.ts";
+
+/** Several lines without a last line break. */
+export function explainPlan(plan: Plan): string {
+  const lines = [`project ${plan.name} (${plan.fingerprint.slice(0, 12)})`];
+  for (const dataset of plan.datasets) lines.push("", ...explainDataset(dataset));
+  for (const window of plan.windows) lines.push("", ...explainWindow(window));
+  return lines.join("\n");
+}
+
+function explainDataset(dataset: DatasetPlan): readonly string[] {
+  const { watermark, dedup } = dataset;
+  const idle = watermark.idleTimeoutUs;
+  return [
+    `dataset ${dataset.name}`,
+    ...columnLines(dataset.columns),
+    `  event time   ${dataset.eventTime}`,
+    `  key          ${dataset.key.length === 0 ? "none: every row is kept" : dataset.key.join(", ")}`,
+    `  watermark    ${formatDuration(watermark.outOfOrdernessUs)} behind the newest event time`,
+    `  idle after   ${idle === null ? "never" : formatDuration(idle)}`,
+    `  future skew  at most ${formatDuration(watermark.maxFutureSkewUs)}`,
+    `  duplicates   ${
+      dedup === null ? "kept" : `equal ${dedup.by.join(", ")} within ${formatDuration(dedup.withinUs)}`
+    }`,
+  ];
+}
+
+function columnLines(columns: readonly ColumnPlan[]): readonly string[] {
+  const width = Math.max(...columns.map((column) => column.name.length));
+  return columns.map((column) => {
+    const parts = [
+      typeName(column.type),
+      column.nullable ? "nullable" : "",
+      column.default === undefined ? "" : `default ${JSON.stringify(column.default)}`,
+      column.zone === undefined ? "" : `in ${column.zone}`,
+      column.unit === undefined ? "" : `numbers in ${column.unit}`,
+    ];
+    return `  ${column.name.padEnd(width)}  ${parts.filter((part) => part !== "").join(", ")}`;
+  });
+}
+
+function explainWindow(window: WindowPlan): readonly string[] {
+  const measures = window.measures.map(
+    (one) => `  ${one.name} = ${explainExpression(one.aggregate)}  (${typeName(one.type)})`,
+  );
+  const by = window.by.map((one) => {
+    const text = explainExpression(one.expression);
+    return text === one.name ? text : `${one.name} = ${text}`;
+  });
+  const isFixed = window.size.kind === "fixed";
+  return [
+    `window ${window.name} over ${window.from}`,
+    `  size         ${explainSize(window.size)}${isFixed ? "" : ` by the clock of ${window.timezone}`}`,
+    `  by           ${by.length === 0 ? "nothing: one result a window" : by.join(", ")}`,
+    ...(window.where === null ? [] : [`  where        ${explainExpression(window.where)}`]),
+    ...measures,
+    `  late rows    ${explainLateness(window)}`,
+  ];
+}
+
+function explainSize(size: WindowSize): string {
+  if (size.kind === "fixed") return formatDuration(size.us);
+  return size.count === 1 ? `1 ${size.unit}` : `${size.count} ${size.unit}s`;
+}
+
+function explainLateness(window: WindowPlan): string {
+  if (window.late === "side") return "only go to late_rows";
+  if (window.allowedLatenessUs === 0) return "go to late_rows once the window has closed";
+  return `correct the result for ${formatDuration(window.allowedLatenessUs)}, then go to late_rows`;
+}
+
+const INFIX: Readonly<Record<string, string>> = {
+  add: "+",
+  subtract: "-",
+  multiply: "*",
+  divide: "/",
+  modulo: "%",
+  eq: "=",
+  ne: "<>",
+  lt: "<",
+  le: "<=",
+  gt: ">",
+  ge: ">=",
+  and: "and",
+  or: "or",
+  concat: "||",
+};
+
+/** For people: `max(price) - min(price)`. */
+export function explainExpression(node: Expression | Aggregate): string {
+  switch (node.kind) {
+    case "column":
+      return node.name;
+    case "constant":
+      return node.type.kind === "text" ? JSON.stringify(node.value) : String(node.value);
+    case "aggregate": {
+      const argument = node.argument === null ? "" : explainExpression(node.argument);
+      const where = node.where === null ? "" : ` where ${explainExpression(node.where)}`;
+      return `${node.function}(${argument}${where})`;
+    }
+    case "call": {
+      const parts = node.arguments.map((one) => explainExpression(one));
+      const infix = INFIX[node.operator];
+      if (infix !== undefined) return `(${parts.join(` ${infix} `)})`;
+      if (node.operator === "cast") return `cast(${parts.join(", ")} as ${typeName(node.type)})`;
+      return `${node.operator}(${parts.join(", ")})`;
+    }
+  }
+}
