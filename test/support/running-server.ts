@@ -1,0 +1,135 @@
+/** A real `kurobe start` for tests: the built package, its supervisor, its engine, over HTTP. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const MAIN = join(ROOT, "dist/cli/main.js");
+
+export interface ServerOptions {
+  /** An empty directory for the project and its data. */
+  readonly directory: string;
+  /** Text of `kurobe.config.ts`. */
+  readonly project: string;
+  readonly args?: readonly string[];
+}
+
+export interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+  readonly token: string;
+  readonly directory: string;
+  /** Process id of the engine as of the last time it was ready. */
+  enginePid(): number;
+  /** How often the engine has been ready so far. */
+  readyCount(): number;
+  /** Everything written to stderr. */
+  errors(): string;
+  readonly supervisor: ChildProcess;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  sql(text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  send(dataset: string, body: string | Uint8Array, init?: SendOptions): Promise<Response>;
+  /** Resolves when the server answers that it is ready. */
+  ready(): Promise<void>;
+}
+
+export interface SendOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: string;
+}
+
+export const TOKEN = "test-token";
+
+/** Resolves when the engine is ready. Throws with its stderr when it ends before that. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  if (!existsSync(MAIN)) throw new Error("the package is not built: npm run build");
+  const { directory, project, args = [] } = options;
+  await mkdir(join(directory, "node_modules"), { recursive: true });
+  // The project imports "kurobe" as a user's does.
+  if (!existsSync(join(directory, "node_modules/kurobe"))) {
+    await symlink(ROOT, join(directory, "node_modules/kurobe"), "dir");
+  }
+  await writeFile(join(directory, "kurobe.config.ts"), project);
+  const supervisor = spawn(
+    process.execPath,
+    [MAIN, "start", "--port", "0", "--token", TOKEN, "--json", "--log-level", "warn", ...args],
+    { cwd: directory, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  return await follow(supervisor, directory);
+}
+
+async function follow(supervisor: ChildProcess, directory: string): Promise<RunningServer> {
+  let errors = "";
+  supervisor.stderr?.on("data", (text: Buffer) => (errors += text.toString()));
+  const readies: { url: string; pid: number }[] = [];
+  const waiting: (() => void)[] = [];
+  let text = "";
+  if (supervisor.stdout !== null) {
+    createInterface({ input: supervisor.stdout }).on("line", (line) => {
+      text += line;
+      // Each report is one JSON object over several lines; it ends with a brace of its own.
+      if (line !== "}") return;
+      readies.push(JSON.parse(text) as { url: string; pid: number });
+      text = "";
+      for (const wake of waiting.splice(0)) wake();
+    });
+  }
+  const ended = once(supervisor, "exit");
+  const first = new Promise<void>((wake) => waiting.push(wake));
+  await Promise.race([
+    first,
+    ended.then(([code]) => {
+      throw new Error(`kurobe start ended with code ${String(code)}:\n${errors}`);
+    }),
+  ]);
+  const last = (): { url: string; pid: number } => readies.at(-1) ?? { url: "", pid: 0 };
+  const authorization = { authorization: `Bearer ${TOKEN}` };
+  const request = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(`${last().url}${path}`, { ...init, headers: { ...authorization, ...init.headers } });
+  return {
+    get url() {
+      return last().url;
+    },
+    token: TOKEN,
+    directory,
+    enginePid: () => last().pid,
+    readyCount: () => readies.length,
+    errors: () => errors,
+    supervisor,
+    fetch: request,
+    send: (dataset, body, { headers = {}, query = "" } = {}) =>
+      request(`/v1/datasets/${dataset}/rows${query}`, {
+        method: "POST",
+        body: body as BodyInit,
+        headers: { "content-type": "application/x-ndjson", ...headers },
+      }),
+    sql: async (statement) => {
+      const response = await request("/v1/sql", {
+        method: "POST",
+        headers: { "content-type": "text/plain", accept: "application/x-ndjson" },
+        body: statement,
+      });
+      const answer = await response.text();
+      if (!response.ok) throw new Error(`${response.status}: ${answer}`);
+      return answer
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    },
+    ready: async () => {
+      for (let tries = 0; tries < 600; tries++) {
+        const response = await request("/health/ready").catch(() => undefined);
+        if (response?.ok === true) return;
+        await new Promise((wake) => setTimeout(wake, 50));
+      }
+      throw new Error(`the server does not become ready:\n${errors}`);
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (supervisor.exitCode !== null) return;
+      supervisor.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
