@@ -67,12 +67,21 @@ export interface Agreement {
   readonly nodes: readonly TypedNode[];
 }
 
-/** Finds the type that all operands have in common, or reports why there is none. */
-export function agree(call: Call, operands: readonly Operand[], offset = 0): Agreement | undefined {
-  const base = commonTyped(call, operands, offset) ?? firstConstantType(operands);
-  if (base === null) return undefined;
+/**
+ * Finds the type that some of a call's operands have in common, or reports why there is none. `places`
+ * are their places among all operands of the call.
+ */
+export function agree(
+  call: Call,
+  operands: readonly Operand[] = call.operands,
+  places: readonly number[] = operands.map((_, index) => index),
+): Agreement | undefined {
+  const report = (index: number): Problems => placeOf(call, places[index] ?? index);
+  const common = commonTyped(operands, report);
+  if (common === null) return undefined;
+  const base = common ?? firstConstantType(operands);
   if (base === undefined) {
-    placeOf(call, offset).add("null", "a value", "name a column, or give a constant");
+    report(0).add("null", "a value", "name a column, or give a constant");
     return undefined;
   }
   let type = base;
@@ -80,9 +89,9 @@ export function agree(call: Call, operands: readonly Operand[], offset = 0): Agr
   for (const [index, operand] of operands.entries()) {
     if (operand.kind === "typed" || operand.value === null) continue;
     const own = constantBeside(operand.value, base);
-    const common = own === undefined ? undefined : commonType(type, own);
-    if (own === undefined || common === undefined) {
-      placeOf(call, index + offset).add(
+    const wider = own === undefined ? undefined : commonType(type, own);
+    if (own === undefined || wider === undefined) {
+      report(index).add(
         show(operand.value),
         `a constant that can stand beside ${typeName(base)}`,
         constantExample(base),
@@ -90,7 +99,7 @@ export function agree(call: Call, operands: readonly Operand[], offset = 0): Agr
       return undefined;
     }
     constants.set(index, own);
-    type = common;
+    type = wider;
   }
   const nodes = operands.map((operand, index) =>
     operand.kind === "typed" ? operand.node : constantNode(constants.get(index) ?? type, operand.value),
@@ -100,9 +109,8 @@ export function agree(call: Call, operands: readonly Operand[], offset = 0): Agr
 
 /** The common type of the operands that have one: null where it was reported that there is none. */
 function commonTyped(
-  call: Call,
   operands: readonly Operand[],
-  offset: number,
+  report: (index: number) => Problems,
 ): ColumnType | null | undefined {
   let type: ColumnType | undefined;
   for (const [index, operand] of operands.entries()) {
@@ -110,7 +118,7 @@ function commonTyped(
     const own = operand.node.type;
     const common = type === undefined ? own : commonType(type, own);
     if (common === undefined) {
-      placeOf(call, index + offset).add(
+      report(index).add(
         typeName(own),
         `something that can stand beside ${type === undefined ? "it" : typeName(type)}`,
         'convert one side, as in .cast("text")',

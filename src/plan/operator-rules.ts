@@ -68,7 +68,7 @@ export const OPERATOR_RULES: Readonly<Record<ScalarOperator, Rule>> = {
   },
   case: caseRule,
   coalesce: (call) => {
-    const agreed = agree(call, call.operands);
+    const agreed = agree(call);
     if (agreed === undefined) return undefined;
     return callNode("coalesce", agreed.nodes.map((node) => castNode(node, agreed.type)), agreed.type);
   },
@@ -107,7 +107,7 @@ function numbers(call: Call): ReturnType<typeof agree> {
     const found = operand.kind === "typed" ? typeName(operand.node.type) : "null";
     return placeOf(call, index).add(found, "a number", numberHint(operand.kind === "typed"));
   }
-  return agree(call, call.operands);
+  return agree(call);
 }
 
 function numberHint(isTyped: boolean): string {
@@ -193,7 +193,7 @@ function comparable(call: Call): ReturnType<typeof agree> {
       "store the value that you need in a column of its own",
     );
   }
-  return agree(call, call.operands);
+  return agree(call);
 }
 
 function comparison(call: Call): TypedNode | undefined {
@@ -215,9 +215,11 @@ function logic(call: Call): TypedNode | undefined {
 function caseRule(call: Call): TypedNode | undefined {
   const lastIndex = call.operands.length - 1;
   const isCondition = (index: number): boolean => index < lastIndex && index % 2 === 0;
+  const places = call.operands.map((_, index) => index).filter((index) => !isCondition(index));
   const values = agree(
     call,
     call.operands.filter((_, index) => !isCondition(index)),
+    places,
   );
   const write = 'when(col("price").gt(0)).then(…).otherwise(…)';
   const conditions = call.operands.flatMap((_, index) =>

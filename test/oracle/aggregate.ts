@@ -1,15 +1,9 @@
 /** Evaluates aggregates over a list of rows. */
 import { type Aggregate, type Expression } from "../../src/plan/expression.ts";
 import { evaluate, evaluateCall } from "./expression.ts";
-import { compare, constantValue, fits, identity, type Decimal, type Row, type Value } from "./value.ts";
+import { compare, constantValue, fits, identity, type Decimal, type StoredRow, type Value } from "./value.ts";
 
-export interface PlacedRow {
-  readonly row: Row;
-  readonly eventTimeUs: bigint;
-  readonly seq: number;
-}
-
-export function aggregateRows(aggregate: Aggregate, rows: readonly PlacedRow[]): Value {
+export function aggregateRows(aggregate: Aggregate, rows: readonly StoredRow[]): Value {
   switch (aggregate.kind) {
     case "constant":
       return constantValue(aggregate.value, aggregate.type);
@@ -25,7 +19,7 @@ export function aggregateRows(aggregate: Aggregate, rows: readonly PlacedRow[]):
 
 type Base = Extract<Aggregate, { readonly kind: "aggregate" }>;
 
-function baseAggregate({ function: name, argument, where, type }: Base, rows: readonly PlacedRow[]): Value {
+function baseAggregate({ function: name, argument, where, type }: Base, rows: readonly StoredRow[]): Value {
   const seen = rows.filter((one) => where === null || evaluate(where, one.row) === true);
   if (argument === null) return BigInt(seen.length);
   const valued = seen

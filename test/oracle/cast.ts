@@ -48,8 +48,15 @@ function float(value: Value, from: ColumnType): Value {
     if (!/^[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?$/.test(String(value))) return null;
     return Number.isFinite(Number(value)) ? Number(value) : null;
   }
-  if (from.kind === "decimal") return Number(decimalText(value as Decimal));
+  if (from.kind === "decimal") return decimalToFloat(value as Decimal);
   return Number(value);
+}
+
+/** Where the digits do not fit into a float, whole and fraction are rounded apart: one digit may differ. */
+function decimalToFloat({ units, scale }: Decimal): number {
+  const by = 10n ** BigInt(scale);
+  const isExact = BigInt.asIntN(54, units) === units;
+  return isExact ? Number(units) / Number(by) : Number(units / by) + Number(units % by) / Number(by);
 }
 
 function decimal(value: Value, from: ColumnType, precision: number, scale: number): Value {

@@ -88,3 +88,15 @@ export function identity(value: Value): string {
   if (typeof value === "object") return decimalText(value);
   return `${typeof value}:${value === 0 ? "0" : String(value)}`;
 }
+
+/** The same text for equal lists of values. */
+export function identities(values: readonly Value[]): string {
+  return JSON.stringify(values.map(identity));
+}
+
+export interface StoredRow {
+  /** Dense, from 0, over the accepted rows of a dataset. */
+  readonly seq: number;
+  readonly row: Row;
+  readonly eventTimeUs: bigint;
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { column, count, dataset, defineProject, tumbling } from "../index.ts";
+import { diffPlans } from "./diff.ts";
+import { explainPlan } from "./explain.ts";
+import { type Plan } from "./plan.ts";
+import { resolveProject } from "./resolve.ts";
+
+const columns = { at: column.timestamp(), id: column.text(), n: column.int32() };
+
+function plan(spec: object = {}, window: object | null = {}, name = "p"): Plan {
+  const make = dataset as (spec: unknown) => ReturnType<typeof dataset>;
+  const makeWindow = tumbling as unknown as (spec: unknown) => ReturnType<typeof tumbling>;
+  const ticks = make({ columns, eventTime: "at", ...spec });
+  const bars = makeWindow({ from: ticks, size: "5m", measure: { rows: count() }, ...window });
+  return resolveProject(
+    defineProject({ name, datasets: { ticks }, windows: window === null ? {} : { bars } }),
+  );
+}
+
+const diff = (before: Plan, after: Plan): readonly string[] =>
+  diffPlans(before, after).map((one) => `${one.kind} ${one.subject}`);
+
+const withColumn = (extra: object): object => ({ columns: { ...columns, ...extra } });
+
+describe("changes between plans", () => {
+  it("name everything that stays", () => {
+    expect(diff(plan(), plan())).toEqual(["keep datasets.ticks", "keep windows.bars"]);
+    expect(diff(plan(), plan({}, {}, "q"))).toContain("keep name");
+  });
+
+  it("take new columns where stored rows have a value for them", () => {
+    const added = (extra: object): string | undefined => diff(plan(), plan(withColumn(extra)))[0];
+    expect(added({ x: column.text().nullable() })).toBe("add datasets.ticks.columns.x");
+    expect(added({ x: column.text().default("a") })).toBe("add datasets.ticks.columns.x");
+    expect(added({ x: column.text() })).toBe("destructive datasets.ticks.columns.x");
+  });
+
+  it("are destructive where stored values are lost or rearranged", () => {
+    const next = (extra: object): readonly string[] => diff(plan(), plan(withColumn(extra)));
+    expect(next({ n: column.int64() })).toEqual([
+      "destructive datasets.ticks.columns.n",
+      "rebuild windows.bars",
+    ]);
+    const nullable = plan(withColumn({ n: column.int32().nullable() }));
+    expect(diff(nullable, plan())).toContain("destructive datasets.ticks.columns.n");
+    expect(diff(plan(), nullable)).toContain("keep datasets.ticks.columns.n");
+    const { n: _, ...fewer } = columns;
+    expect(diff(plan(), plan({ columns: fewer }))).toContain("destructive datasets.ticks.columns.n");
+    expect(diff(plan(), plan({ key: ["id"] }))).toContain("destructive datasets.ticks.key");
+    expect(diff(plan(), plan({}, null))).toContain("destructive windows.bars");
+    expect(diff(plan({}, null), plan())).toContain("add windows.bars");
+  });
+
+  it("compute windows again where their results would differ", () => {
+    expect(diff(plan(), plan({}, { size: "10m" }))).toContain("rebuild windows.bars");
+    expect(diff(plan(), plan({}, { by: ["id"] }))).toContain("rebuild windows.bars");
+    expect(diff(plan(), plan({}, { allowedLateness: "10m" }))).toContain("keep windows.bars");
+    expect(diff(plan(), plan({ watermark: { outOfOrderness: "1s" } }))).toEqual([
+      "keep datasets.ticks.watermark",
+      "keep windows.bars",
+    ]);
+  });
+});
+
+describe("a plan in words", () => {
+  it("shows the defaults too", () => {
+    const text = explainPlan(plan({}, { where: undefined, by: ["id"], allowedLateness: "10m" }));
+    expect(text.replace(/\(.{12}\)/, "(…)")).toMatchInlineSnapshot(`
+      "project p (…)
+
+      dataset ticks
+        at  timestamp
+        id  text
+        n   int32
+        event time   at
+        key          none: every row is kept
+        watermark    0s behind the newest event time
+        idle after   1m
+        future skew  at most 10m
+        duplicates   kept
+
+      window bars over ticks
+        size         5m
+        by           id
+        rows = count()  (int64)
+        late rows    correct the result for 10m, then go to late_rows"
+    `);
+  });
+});

@@ -1,0 +1,180 @@
+/** Windows of one dataset: every result is computed anew from all rows, whenever it may change. */
+import { type WindowPlan } from "../../src/plan/plan.ts";
+import { aggregateRows } from "./aggregate.ts";
+import { evaluate } from "./expression.ts";
+import { identities, type Row, type StoredRow, type Value } from "./value.ts";
+import { windowOf, type OracleWindow } from "./window-of.ts";
+
+export interface WindowResult extends OracleWindow {
+  readonly by: Row;
+  readonly measures: Row;
+  /** 1, and one more for each late row that the result took in. */
+  readonly revision: number;
+}
+
+/** A row that came too late for a window, or replaced a row of it too late. */
+export interface LateRow extends OracleWindow {
+  readonly window: string;
+  readonly seq: number;
+  readonly row: Row;
+  /** Before the row came. */
+  readonly watermarkUs: bigint;
+}
+
+interface Group {
+  readonly window: OracleWindow;
+  readonly by: readonly Value[];
+  lateCount: number;
+  result: WindowResult | null;
+}
+
+export class OracleWindows {
+  readonly #windows: readonly OneWindow[];
+  readonly #lateRows: LateRow[] = [];
+
+  constructor(plans: readonly WindowPlan[]) {
+    this.#windows = plans.map((plan) => new OneWindow(plan));
+  }
+
+  /** A row is stored; `watermarkUs` is what it met, `stored` holds it already. */
+  add(
+    row: StoredRow,
+    replaced: StoredRow | undefined,
+    watermarkUs: bigint | null,
+    stored: readonly StoredRow[],
+  ): void {
+    for (const window of this.#windows) {
+      this.#lateRows.push(...window.add(row, replaced, watermarkUs, stored));
+    }
+  }
+
+  advance(watermarkUs: bigint | null, stored: readonly StoredRow[]): void {
+    if (watermarkUs === null) return;
+    for (const window of this.#windows) window.advance(watermarkUs, stored);
+  }
+
+  results(): ReadonlyMap<string, readonly WindowResult[]> {
+    return new Map(this.#windows.map((window) => [window.plan.name, window.results()]));
+  }
+
+  lateRows(): readonly LateRow[] {
+    return this.#lateRows;
+  }
+}
+
+class OneWindow {
+  readonly plan: WindowPlan;
+  /** Results that were published once, or took in a late row. */
+  readonly #groups = new Map<string, Group>();
+  /** Rows that came too late: they are stored, but count for nothing here. */
+  readonly #excluded = new Set<number>();
+  #closedUntilUs: bigint | null = null;
+
+  constructor(plan: WindowPlan) {
+    this.plan = plan;
+  }
+
+  add(
+    row: StoredRow,
+    replaced: StoredRow | undefined,
+    watermarkUs: bigint | null,
+    stored: readonly StoredRow[],
+  ): readonly LateRow[] {
+    if (watermarkUs === null) return [];
+    const late = new Map<bigint, LateRow>();
+    const dirty = new Map<string, Group>();
+    for (const [version, isOwn] of [[row, true], [replaced, false]] as const) {
+      if (version === undefined || !this.#takes(version.row)) continue;
+      const window = this.#windowOf(version.eventTimeUs);
+      if (window.endUs > watermarkUs) continue;
+      if (this.#isCorrected(window, watermarkUs)) {
+        const group = this.#group(window, this.#byOf(version.row));
+        dirty.set(groupKey(group.window, group.by), group);
+        continue;
+      }
+      if (isOwn) this.#excluded.add(row.seq);
+      late.set(window.startUs, { ...window, window: this.plan.name, seq: row.seq, row: row.row, watermarkUs });
+    }
+    for (const group of dirty.values()) {
+      group.lateCount++;
+      this.#publish(group, stored);
+    }
+    return [...late.values()];
+  }
+
+  #isCorrected(window: OracleWindow, watermarkUs: bigint): boolean {
+    if (this.plan.late === "side") return false;
+    return window.endUs + BigInt(this.plan.allowedLatenessUs) > watermarkUs;
+  }
+
+  /** Publishes every window that ends between the last watermark and this one. */
+  advance(watermarkUs: bigint, stored: readonly StoredRow[]): void {
+    const afterUs = this.#closedUntilUs;
+    if (afterUs !== null && watermarkUs <= afterUs) return;
+    this.#closedUntilUs = watermarkUs;
+    const closing = new Map<string, Group>();
+    for (const one of stored) {
+      const window = this.#windowOf(one.eventTimeUs);
+      const isClosing = window.endUs <= watermarkUs && (afterUs === null || window.endUs > afterUs);
+      if (!isClosing || !this.#counts(one)) continue;
+      const group = this.#group(window, this.#byOf(one.row));
+      closing.set(groupKey(group.window, group.by), group);
+    }
+    for (const group of closing.values()) this.#publish(group, stored);
+  }
+
+  #publish(group: Group, stored: readonly StoredRow[]): void {
+    const key = groupKey(group.window, group.by);
+    const rows = stored.filter(
+      (one) =>
+        this.#counts(one) && groupKey(this.#windowOf(one.eventTimeUs), this.#byOf(one.row)) === key,
+    );
+    if (rows.length === 0) {
+      group.result = null;
+      return;
+    }
+    const { by, measures } = this.plan;
+    group.result = {
+      ...group.window,
+      by: Object.fromEntries(by.map((one, index) => [one.name, group.by[index] ?? null])),
+      measures: Object.fromEntries(measures.map((one) => [one.name, aggregateRows(one.aggregate, rows)])),
+      revision: 1 + group.lateCount,
+    };
+  }
+
+  #counts(one: StoredRow): boolean {
+    return !this.#excluded.has(one.seq) && this.#takes(one.row);
+  }
+
+  #takes(row: Row): boolean {
+    return this.plan.where === null || evaluate(this.plan.where, row) === true;
+  }
+
+  #byOf(row: Row): readonly Value[] {
+    return this.plan.by.map((one) => evaluate(one.expression, row));
+  }
+
+  #windowOf(timeUs: bigint): OracleWindow {
+    return windowOf(this.plan.size, this.plan.timezone, timeUs);
+  }
+
+  #group(window: OracleWindow, by: readonly Value[]): Group {
+    const key = groupKey(window, by);
+    const known = this.#groups.get(key) ?? { window, by, lateCount: 0, result: null };
+    this.#groups.set(key, known);
+    return known;
+  }
+
+  results(): readonly WindowResult[] {
+    const results = [...this.#groups.values()].flatMap((one) => (one.result === null ? [] : [one.result]));
+    const place = (one: WindowResult): string => identities(Object.values(one.by));
+    return results.sort((a, b) => {
+      if (a.startUs !== b.startUs) return a.startUs < b.startUs ? -1 : 1;
+      return place(a) < place(b) ? -1 : 1;
+    });
+  }
+}
+
+function groupKey(window: OracleWindow, by: readonly Value[]): string {
+  return `${window.startUs} ${identities(by)}`;
+}
