@@ -1,0 +1,236 @@
+/** What Prometheus reads: HTTP as it is measured, the machine as it is at the moment of asking. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type ServedStatus } from "./rooms.ts";
+
+export interface RequestSample {
+  readonly method: string;
+  /** The path's pattern; never what a client wrote. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+const NANOSECONDS = 1e9;
+
+export class Metrics implements Disposable {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram;
+  readonly #lag = monitorEventLoopDelay({ resolution: 20 });
+  readonly #set: (status: ServedStatus, pendingBytes: number) => void;
+  readonly liveClients: Gauge;
+  readonly receivedBytes: Counter;
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#requests = new Histogram({
+      name: "kurobe_http_request_seconds",
+      help: "From a request's headers to the end of its answer.",
+      labelNames: ["method", "route", "status"],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    });
+    this.liveClients = new Gauge({
+      name: "kurobe_live_clients",
+      help: "Connections that watch window results.",
+      registers,
+    });
+    this.receivedBytes = new Counter({
+      name: "kurobe_ingest_body_bytes_total",
+      help: "Bytes of bodies of rows, after content decoding.",
+      registers,
+    });
+    this.#registerProcess(registers);
+    this.#set = statusGauges(registers);
+    this.#lag.enable();
+  }
+
+  observe({ method, route, status, seconds }: RequestSample): void {
+    this.#requests.observe({ method, route, status }, seconds);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Status is null while the log is still being read back. */
+  async text(status: ServedStatus | null, pendingBytes: number): Promise<string> {
+    if (status !== null) this.#set(status, pendingBytes);
+    return this.#registry.metrics();
+  }
+
+  #registerProcess(registers: Registry[]): void {
+    const lag = this.#lag;
+    void new Gauge({
+      name: "kurobe_process_resident_memory_bytes",
+      help: "Memory of the process that is in RAM.",
+      registers,
+      collect() {
+        this.set(process.memoryUsage.rss());
+      },
+    });
+    void new Gauge({
+      name: "kurobe_process_cpu_seconds_total",
+      help: "CPU time of the process, user and system.",
+      registers,
+      collect() {
+        const { user, system } = process.cpuUsage();
+        this.set((user + system) / 1e6);
+      },
+    });
+    void new Gauge({
+      name: "kurobe_event_loop_lag_seconds",
+      help: "How late timers fired since the last scrape.",
+      labelNames: ["quantile"],
+      registers,
+      collect() {
+        this.set({ quantile: "0.5" }, lag.percentile(50) / NANOSECONDS);
+        this.set({ quantile: "0.99" }, lag.percentile(99) / NANOSECONDS);
+        this.set({ quantile: "1" }, lag.max / NANOSECONDS);
+        lag.reset();
+      },
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#lag.disable();
+    this.#registry.clear();
+  }
+}
+
+interface Reading {
+  readonly help: string;
+  /** Label names in order; none where there is one value. */
+  readonly labels: readonly string[];
+  /** One label value per name, then the number. */
+  readonly values: (status: ServedStatus) => readonly (readonly [...string[], number])[];
+}
+
+const one = (help: string, value: (status: ServedStatus) => number): Reading => ({
+  help,
+  labels: [],
+  values: (status) => [[value(status)]],
+});
+
+const ofDatasets = (
+  help: string,
+  value: (dataset: ServedStatus["datasets"][number]) => number | null,
+): Reading => ({
+  help,
+  labels: ["dataset"],
+  values: ({ datasets }) => present(datasets.map((dataset) => [dataset.name, value(dataset)])),
+});
+
+const ofWindows = (
+  help: string,
+  value: (window: ServedStatus["windows"][number]) => number | null,
+): Reading => ({
+  help,
+  labels: ["window"],
+  values: ({ windows }) => present(windows.map((window) => [window.name, value(window)])),
+});
+
+function present(
+  values: readonly (readonly [string, number | null])[],
+): readonly (readonly [string, number])[] {
+  return values.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]));
+}
+
+function seconds(us: bigint | null): number | null {
+  return us === null ? null : Number(us) / 1e6;
+}
+
+const READINGS: Readonly<Record<string, Reading>> = {
+  kurobe_up: one("1 while the engine takes rows.", ({ state }) => (state === "running" ? 1 : 0)),
+  kurobe_rows_total: {
+    help: "Rows that came in, by what became of them.",
+    labels: ["dataset", "outcome"],
+    values: ({ datasets }) =>
+      datasets.flatMap(({ name, accepted, rejected, duplicates }) => [
+        [name, "accepted", accepted] as const,
+        [name, "rejected", rejected] as const,
+        [name, "duplicate", duplicates] as const,
+      ]),
+  },
+  kurobe_late_rows_total: ofDatasets(
+    "Accepted rows that came too late for a window.",
+    ({ late }) => late,
+  ),
+  kurobe_stored_rows: ofDatasets("Rows in memory and chunks.", ({ storedRows }) => storedRows),
+  kurobe_dead_letters: ofDatasets("Refused rows that wait.", ({ deadLetters }) => deadLetters),
+  kurobe_chunks: ofDatasets("Parquet files of the dataset.", ({ chunks }) => chunks),
+  kurobe_chunk_bytes: ofDatasets("Their size.", ({ chunkBytes }) => chunkBytes),
+  kurobe_watermark_timestamp_seconds: ofDatasets(
+    "Event time up to which rows are taken to be complete.",
+    ({ watermarkUs }) => seconds(watermarkUs),
+  ),
+  kurobe_window_results_total: ofWindows("Results published.", ({ published }) => published),
+  kurobe_window_corrections_total: ofWindows(
+    "Results published again because of late rows.",
+    ({ corrected }) => corrected,
+  ),
+  kurobe_window_closed_until_timestamp_seconds: ofWindows(
+    "Event time up to which windows are closed.",
+    ({ closedUntilUs }) => seconds(closedUntilUs),
+  ),
+  kurobe_applied_position: one(
+    "Log position of the last applied entry.",
+    ({ appliedPosition }) => appliedPosition,
+  ),
+  kurobe_queued_entries: one(
+    "Entries accepted and not yet applied.",
+    ({ queuedEntries }) => queuedEntries,
+  ),
+  kurobe_memory_rows: one("Rows in memory tables.", ({ memoryRows }) => memoryRows),
+  kurobe_memory_bytes: one("Bytes of bodies in memory tables.", ({ memoryBytes }) => memoryBytes),
+  kurobe_log_fdatasyncs_total: one("Syncs of the log since the start.", ({ log }) => log.syncs),
+  kurobe_log_bytes: one("Size of the log.", ({ log }) => log.bytes),
+  kurobe_log_segments: one("Files of the log.", ({ log }) => log.segments),
+  kurobe_log_next_position: one("Position of the next entry.", ({ log }) => log.nextPosition),
+  kurobe_checkpoint_running: one("1 while a checkpoint is written.", ({ checkpointRunning }) =>
+    checkpointRunning ? 1 : 0,
+  ),
+  kurobe_checkpoint_position: one(
+    "Log position that the last checkpoint stands for.",
+    ({ lastCheckpoint }) => lastCheckpoint?.position ?? 0,
+  ),
+  kurobe_checkpoint_timestamp_seconds: one(
+    "When the last checkpoint was taken.",
+    ({ lastCheckpoint }) => seconds(lastCheckpoint?.createdAtUs ?? null) ?? 0,
+  ),
+  kurobe_checkpoint_milliseconds: one(
+    "How long the last checkpoint took.",
+    ({ lastCheckpoint }) => lastCheckpoint?.elapsedMs ?? 0,
+  ),
+  kurobe_checkpoint_pause_milliseconds: one(
+    "How long the writer stood still for it.",
+    ({ lastCheckpoint }) => lastCheckpoint?.pauseMs ?? 0,
+  ),
+  kurobe_recovered_entries: one(
+    "Log entries that were read back at the start.",
+    ({ recovered }) => recovered.entries,
+  ),
+};
+
+function statusGauges(registers: Registry[]): (status: ServedStatus, pendingBytes: number) => void {
+  const pending = new Gauge({
+    name: "kurobe_pending_body_bytes",
+    help: "Bodies that are being read or wait to be applied.",
+    registers,
+  });
+  const gauges = Object.entries(READINGS).map(([name, { help, labels, values }]) => ({
+    gauge: new Gauge({ name, help, labelNames: labels, registers }),
+    labels,
+    values,
+  }));
+  return (status, pendingBytes) => {
+    pending.set(pendingBytes);
+    for (const { gauge, labels, values } of gauges) {
+      for (const line of values(status)) {
+        const value = line.at(-1);
+        const named = Object.fromEntries(labels.map((label, i) => [label, String(line[i])]));
+        gauge.set(named, Number(value));
+      }
+    }
+  };
+}

@@ -1,0 +1,227 @@
+/** What each operation takes and gives, in words: one entry a route. */
+import { z } from "zod";
+import { type JsonSchema } from "./openapi-rows.ts";
+import { RESULT_TYPES, SqlCommand } from "./routes/sql.ts";
+import { CheckpointCommand } from "./routes/checkpoints.ts";
+import { LetterChoice } from "./routes/dead-letters.ts";
+import { VerifyCommand } from "./routes/verify.ts";
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "query" | "header";
+  readonly description: string;
+  readonly schema: JsonSchema;
+}
+
+export interface Operation {
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: "rows" | "sql" | "operate" | "watch";
+  readonly parameters?: readonly Parameter[];
+  /** Content type to schema. */
+  readonly body?: Readonly<Record<string, JsonSchema>>;
+  readonly isBodyOptional?: boolean;
+  /** Status, what it means, content type to schema. */
+  readonly answers: readonly (readonly [
+    status: number,
+    meaning: string,
+    content: Readonly<Record<string, JsonSchema>>,
+  ])[];
+  /** Statuses of the problems that are this operation's own, besides 401 and the like. */
+  readonly problems?: readonly number[];
+  readonly isPublic?: boolean;
+}
+
+const text: JsonSchema = { type: "string" };
+const count: JsonSchema = { type: "integer", minimum: 0 };
+const object: JsonSchema = { type: "object" };
+const binary: JsonSchema = {};
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: JsonSchema): Readonly<Record<string, JsonSchema>> => ({
+  "application/json": schema,
+});
+const listOf = (name: string, items: JsonSchema): JsonSchema => ({
+  type: "object",
+  properties: { [name]: { type: "array", items } },
+  required: [name],
+});
+
+function command(schema: z.ZodType): Readonly<Record<string, JsonSchema>> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input" });
+  return json(rest);
+}
+
+const query = (name: string, description: string, schema: JsonSchema): Parameter => ({
+  name,
+  in: "query",
+  description,
+  schema,
+});
+const header = (name: string, description: string, maxLength?: number): Parameter => ({
+  name,
+  in: "header",
+  description,
+  schema: maxLength === undefined ? text : { ...text, maxLength },
+});
+
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  "POST /v1/datasets/{name}/rows": {
+    summary: "Take rows in",
+    description:
+      "Answers when the rows are on disk and visible. Bad rows become dead letters and the others go on. A repeated request with the same key gets the first answer again. Bodies may be compressed with gzip, deflate or br.",
+    tag: "rows",
+    parameters: [
+      query("onInvalid", "reject refuses the whole body if one row is bad.", {
+        type: "string",
+        enum: ["dead_letter", "reject"],
+        default: "dead_letter",
+      }),
+      header("Idempotency-Key", "Makes a retry of this request safe.", 256),
+      header("Kurobe-Producer", "Whose watermark these rows move.", 128),
+      header("Kurobe-Sequence", "With the producer, makes a retry safe: a number that it counts."),
+    ],
+    body: {
+      "application/x-ndjson": { ...ref("RowIn"), description: "One row a line." },
+      "application/json": { anyOf: [ref("RowIn"), { type: "array", items: ref("RowIn") }] },
+      "text/csv": { ...text, description: "With a header line." },
+      "application/vnd.apache.parquet": binary,
+    },
+    answers: [[200, "What became of the rows.", json(ref("Ingested"))]],
+    problems: [400, 404, 408, 413, 415, 422, 429, 507],
+  },
+  "GET /v1/datasets/{name}/rows": {
+    summary: "Read rows a page at a time",
+    description:
+      "By event time, newest first. Other parameters filter: `column=value`, or `column.gte=value` with eq, ne, gt, gte, lt, lte, in, null.",
+    tag: "rows",
+    parameters: [
+      query("limit", "Rows a page.", { type: "integer", minimum: 1, maximum: 100, default: 20 }),
+      query("order", "Of event time.", { type: "string", enum: ["asc", "desc"], default: "desc" }),
+      query("columns", "Names with commas between them; all if left out.", text),
+      query("cursor", "`next` of the page before.", text),
+      header("If-None-Match", "ETag of the page that the client has."),
+    ],
+    answers: [
+      [200, "A page.", json(ref("Page"))],
+      [304, "The page is as it was.", {}],
+    ],
+    problems: [400, 404, 429, 503],
+  },
+  "GET /v1/datasets": {
+    summary: "List what can be read",
+    tag: "rows",
+    answers: [[200, "Datasets, windows, dead letters.", json(listOf("datasets", ref("Dataset")))]],
+  },
+  "GET /v1/datasets/{name}": {
+    summary: "Describe one dataset or window",
+    tag: "rows",
+    answers: [[200, "Columns and counts.", json(ref("Dataset"))]],
+    problems: [404],
+  },
+  "GET /v1/datasets/{name}/dead-letters": {
+    summary: "Read refused rows",
+    tag: "rows",
+    parameters: [query("limit", "The oldest so many.", { ...count, maximum: 1000, default: 20 })],
+    answers: [[200, "The letters.", json(listOf("deadLetters", ref("DeadLetter")))]],
+    problems: [400, 404],
+  },
+  "POST /v1/datasets/{name}/dead-letters/retry": {
+    summary: "Send refused rows again",
+    tag: "rows",
+    body: command(LetterChoice),
+    isBodyOptional: true,
+    answers: [[200, "What became of them.", json(object)]],
+    problems: [400, 404],
+  },
+  "DELETE /v1/datasets/{name}/dead-letters": {
+    summary: "Throw refused rows away",
+    tag: "rows",
+    body: command(LetterChoice),
+    isBodyOptional: true,
+    answers: [[200, "How many.", json({ type: "object", properties: { purged: count } })]],
+    problems: [400, 404],
+  },
+  "POST /v1/sql": {
+    summary: "Ask SQL",
+    description:
+      "One SELECT over datasets and windows. An error after the first bytes cuts the connection: an answer without its end is not whole.",
+    tag: "sql",
+    body: { ...command(SqlCommand), "text/plain": text },
+    answers: [
+      [
+        200,
+        "The result, in the type that Accept asks for.",
+        Object.fromEntries(
+          RESULT_TYPES.map((type) => [type, type === "application/json" ? ref("Result") : binary]),
+        ),
+      ],
+    ],
+    problems: [400, 403, 404, 406, 413, 415, 429, 503, 504],
+  },
+  "GET /v1/windows/{name}/live": {
+    summary: "Watch window results",
+    description:
+      "Server-sent events: `result` for a closed window, `correction` for a new revision of one. A client that comes back with Last-Event-ID misses nothing, but gets only the newest of several revisions.",
+    tag: "watch",
+    parameters: [
+      query("after", "Begin after this event id; 0 is the first. Left out: from now on.", count),
+      header("Last-Event-ID", "Id of the last event that the client has; wins over `after`."),
+    ],
+    answers: [[200, "Events without end.", { "text/event-stream": text }]],
+    problems: [400, 404, 503],
+  },
+  "GET /v1/status": {
+    summary: "What the machine is doing",
+    tag: "operate",
+    answers: [[200, "Positions, counts, memory.", json(object)]],
+  },
+  "GET /v1/checkpoints": {
+    summary: "List checkpoints, newest first",
+    tag: "operate",
+    answers: [[200, "The list.", json(listOf("checkpoints", ref("Checkpoint")))]],
+  },
+  "POST /v1/checkpoints": {
+    summary: "Take a checkpoint now",
+    tag: "operate",
+    body: command(CheckpointCommand),
+    isBodyOptional: true,
+    answers: [[201, "It is on disk.", json(ref("Checkpoint"))]],
+    problems: [503],
+  },
+  "POST /v1/verify": {
+    summary: "Check the hash of every durable file",
+    tag: "operate",
+    body: command(VerifyCommand),
+    isBodyOptional: true,
+    answers: [
+      [
+        200,
+        "A line a file; the last line's `kind` is `done`, or `failed` with the problem.",
+        { "application/x-ndjson": object },
+      ],
+    ],
+  },
+  "GET /health/live": {
+    summary: "Does the process answer",
+    tag: "operate",
+    answers: [[200, "It does.", json(object)]],
+    isPublic: true,
+  },
+  "GET /health/ready": {
+    summary: "Can it take and answer requests",
+    tag: "operate",
+    answers: [[200, "It can.", json(object)]],
+    problems: [503],
+    isPublic: true,
+  },
+  "GET /metrics": {
+    summary: "Metrics for Prometheus",
+    tag: "operate",
+    answers: [[200, "Text format 0.0.4.", { "text/plain": text }]],
+  },
+  "GET /openapi.json": {
+    summary: "This document",
+    tag: "operate",
+    answers: [[200, "OpenAPI 3.1.", json(object)]],
+  },
+};

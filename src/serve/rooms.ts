@@ -1,0 +1,125 @@
+/** What the doors ask of the rooms behind them; `platform/` hands the rooms in. */
+import { type Sql } from "../core/sql.ts";
+import { type Ingest } from "../ingest/ingest.ts";
+import { type DatasetPlan } from "../plan/plan.ts";
+import { type Query } from "../query/query.ts";
+
+export interface Rooms {
+  readonly ingest: Ingest;
+  readonly query: Query;
+  readonly engine: ServedEngine;
+  /** For the live doors, which read results as they are published. */
+  readonly database: { connect(): Promise<ReadingConnection> };
+  /**
+   * Checks the hash of every durable file. Yields what should be shown, one object a file, and throws
+   * the coded error of the first damage that it cannot go on from.
+   */
+  readonly verify: (options: { readonly signal: AbortSignal }) => AsyncIterable<object>;
+}
+
+export interface ReadingConnection extends AsyncDisposable {
+  rows<T>(statement: Sql, options?: { readonly signal?: AbortSignal }): Promise<T[]>;
+}
+
+/** The part of the engine that is for operators and watchers. `Engine` of `engine/` fits. */
+export interface ServedEngine {
+  status(): ServedStatus;
+  checkpoint(reason: string): Promise<ServedCheckpoint>;
+  /** Newest first. */
+  checkpoints(): readonly ServedCheckpoint[];
+  onCommit(listener: (changed: readonly string[]) => void): () => void;
+  readonly failed: Promise<never>;
+  deadLetters(
+    dataset: string,
+    options: { readonly limit: number },
+  ): Promise<readonly ServedDeadLetter[]>;
+  retryDeadLetters(
+    dataset: string,
+    ids: readonly number[] | null,
+  ): Promise<{
+    readonly retried: number;
+    readonly accepted: number;
+    readonly rejected: number;
+    readonly duplicates: number;
+  }>;
+  purgeDeadLetters(
+    dataset: string,
+    ids: readonly number[] | null,
+  ): Promise<{ readonly purged: number }>;
+  readonly relations: {
+    names(): readonly string[];
+    planOf(name: string): DatasetPlan | undefined;
+    versionOf(name: string): string;
+    lease(): Disposable;
+  };
+}
+
+export interface ServedCheckpoint {
+  readonly number: number;
+  readonly position: number;
+  readonly createdAtUs: bigint;
+  readonly reason: string;
+  readonly rows: number;
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly elapsedMs: number;
+  readonly pauseMs: number;
+}
+
+export interface ServedDeadLetter {
+  readonly id: number;
+  readonly receivedAtUs: bigint;
+  readonly position: number;
+  readonly line: number;
+  readonly column: number | null;
+  readonly reason: string;
+  readonly format: string;
+  readonly raw: string;
+}
+
+export interface ServedDataset {
+  readonly name: string;
+  readonly received: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly duplicates: number;
+  readonly late: number;
+  readonly storedRows: number;
+  readonly chunks: number;
+  readonly chunkBytes: number;
+  readonly watermarkUs: bigint | null;
+  readonly deadLetters: number;
+  readonly lateRows: number;
+}
+
+export interface ServedWindow {
+  readonly name: string;
+  readonly from: string;
+  readonly published: number;
+  readonly corrected: number;
+  readonly closedUntilUs: bigint | null;
+}
+
+export interface ServedStatus {
+  readonly state: "running" | "failed" | "closed";
+  readonly appliedPosition: number;
+  readonly queuedEntries: number;
+  readonly memoryRows: number;
+  readonly memoryBytes: number;
+  readonly lastCheckpoint: ServedCheckpoint | null;
+  readonly checkpointRunning: boolean;
+  readonly recovered: {
+    readonly entries: number;
+    readonly rows: number;
+    readonly elapsedMs: number;
+  };
+  readonly datasets: readonly ServedDataset[];
+  readonly windows: readonly ServedWindow[];
+  readonly log: {
+    readonly segments: number;
+    readonly bytes: number;
+    readonly syncs: number;
+    readonly firstPosition: number;
+    readonly nextPosition: number;
+  };
+}
