@@ -1,7 +1,7 @@
 /** What DuckDB calls the columns of a result, and how one vector of a column is read. */
 import bindings, { type LogicalType, type Vector } from "@duckdb/node-bindings";
 import { DuckDBLogicalType, DuckDBVector } from "@duckdb/node-api";
-import { plainValue, type Value } from "./value.ts";
+import { plainValue, portableValue, type Value } from "./value.ts";
 
 /**
  * How a vector's bytes lie. `decimal` has the width of its integers in `bytes`; `text` and `blob`
@@ -73,7 +73,9 @@ function decimalBytes(precision: number): number {
 
 export function describeColumn(name: string, logicalType: LogicalType): Column {
   const id = bindings.get_type_id(logicalType);
-  const type = DuckDBLogicalType.create(logicalType).asType().toString();
+  // JSON is VARCHAR by another name.
+  const alias = bindings.logical_type_get_alias(logicalType);
+  const type = alias ?? DuckDBLogicalType.create(logicalType).asType().toString();
   if (id === Type.DECIMAL) {
     const precision = bindings.decimal_width(logicalType);
     const scale = bindings.decimal_scale(logicalType);
@@ -139,7 +141,16 @@ export class ColumnVector {
 
   /** One value as `value.ts` says. For whole columns of fixed width read `data` instead. */
   valueAt(row: number): Value {
+    return plainValue(this.#item(row));
+  }
+
+  /** One value for readers that know JSON only, as `portableValue` says. */
+  portableAt(row: number): Value {
+    return portableValue(this.#item(row));
+  }
+
+  #item(row: number): unknown {
     this.#generic ??= DuckDBVector.create(this.#vector, this.rowCount);
-    return plainValue(this.#generic.getItem(row));
+    return this.#generic.getItem(row);
   }
 }

@@ -18,6 +18,15 @@ export interface StatementOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * SQL text with its values: what the `sql` tag makes, or a user's text that `query/` has judged. Values
+ * by name fill `$name`.
+ */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+}
+
 /** A result that is read while it is computed. Dispose it when leaving early. */
 export interface ResultStream extends AsyncIterable<ResultChunk>, AsyncDisposable {
   readonly columns: readonly Column[];
@@ -43,6 +52,8 @@ export class Connection implements AsyncDisposable {
   #isBusy = false;
   #isClosed = false;
   #isInTransaction = false;
+  /** Since the last statement began. */
+  #wasInterrupted = false;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(handle: Handle, onClose: (connection: Connection) => void) {
@@ -54,7 +65,7 @@ export class Connection implements AsyncDisposable {
    * Runs a statement and gives the number of changed rows. Without values the text may hold several
    * statements, which cost one round trip; the last one's count is given.
    */
-  async run(statement: Sql, options: StatementOptions = {}): Promise<number> {
+  async run(statement: Statement, options: StatementOptions = {}): Promise<number> {
     return this.#exclusive(options.signal, async () =>
       bindings.rows_changed(await this.#execute(statement)),
     );
@@ -83,7 +94,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Starts a single statement; rows come as they are computed, no faster than they are read. */
-  async stream(statement: Sql, options: StatementOptions = {}): Promise<ResultStream> {
+  async stream(statement: Statement, options: StatementOptions = {}): Promise<ResultStream> {
     const release = this.#acquire();
     const stopInterrupting = this.#interruptOn(options.signal);
     const end = (): void => {
@@ -96,7 +107,8 @@ export class Connection implements AsyncDisposable {
         bindAll(prepared, statement.values);
         throwIfAborted(options.signal);
         const result = await bindings.execute_prepared_streaming(prepared);
-        return new OpenStream(result, columnsOf(result), options.signal, end);
+        const wasInterrupted = (): boolean => this.#wasInterrupted;
+        return new OpenStream(result, columnsOf(result), { end, wasInterrupted });
       } finally {
         bindings.destroy_prepare_sync(prepared);
       }
@@ -168,15 +180,17 @@ export class Connection implements AsyncDisposable {
 
   /** Asks the running statement to stop. Most do within milliseconds; some expressions never look. */
   interrupt(): void {
-    if (!this.#isClosed) bindings.interrupt(this.#handle);
+    if (this.#isClosed) return;
+    this.#wasInterrupted = true;
+    bindings.interrupt(this.#handle);
   }
 
   /** Interrupts what is running, waits for it to end, and closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     if (this.#isBusy) {
-      const timer = setInterval(() => bindings.interrupt(this.#handle), INTERRUPT_EVERY_MS);
-      bindings.interrupt(this.#handle);
+      const timer = setInterval(() => this.interrupt(), INTERRUPT_EVERY_MS);
+      this.interrupt();
       await this.#idle;
       clearInterval(timer);
     }
@@ -190,8 +204,8 @@ export class Connection implements AsyncDisposable {
     await this.#exclusive(undefined, () => bindings.query(this.#handle, text));
   }
 
-  async #execute(statement: Sql): Promise<Result> {
-    if (statement.values.length === 0) {
+  async #execute(statement: Statement): Promise<Result> {
+    if (Object.keys(statement.values).length === 0) {
       return bindings.query(this.#handle, withoutNul(statement.text));
     }
     const prepared = await this.#prepare(statement.text);
@@ -225,6 +239,7 @@ export class Connection implements AsyncDisposable {
     if (this.#isClosed) throw new KurobeError("KRB_CORE_CLOSED", "the connection is closed");
     assert(!this.#isBusy, "the connection is running another statement");
     this.#isBusy = true;
+    this.#wasInterrupted = false;
     let settle: () => void = () => undefined;
     this.#idle = new Promise((resolve) => {
       settle = resolve;
@@ -240,8 +255,8 @@ export class Connection implements AsyncDisposable {
     throwIfAborted(signal);
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
-      bindings.interrupt(this.#handle);
-      timer = setInterval(() => bindings.interrupt(this.#handle), INTERRUPT_EVERY_MS);
+      this.interrupt();
+      timer = setInterval(() => this.interrupt(), INTERRUPT_EVERY_MS);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     return () => {
@@ -251,34 +266,37 @@ export class Connection implements AsyncDisposable {
   }
 }
 
+interface StreamOwner {
+  readonly end: () => void;
+  readonly wasInterrupted: () => boolean;
+}
+
 class OpenStream implements ResultStream {
   readonly columns: readonly Column[];
   readonly #result: Result;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onEnd: () => void;
+  readonly #owner: StreamOwner;
   #hasEnded = false;
+  #rowCount = 0;
   #fetching: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    result: Result,
-    columns: readonly Column[],
-    signal: AbortSignal | undefined,
-    onEnd: () => void,
-  ) {
+  constructor(result: Result, columns: readonly Column[], owner: StreamOwner) {
     this.#result = result;
     this.columns = columns;
-    this.#signal = signal;
-    this.#onEnd = onEnd;
+    this.#owner = owner;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<ResultChunk> {
     try {
       while (!this.#hasEnded) {
-        throwIfAborted(this.#signal);
+        if (this.#owner.wasInterrupted()) throw interrupted();
         const fetching = bindings.fetch_chunk(this.#result);
         this.#fetching = fetching.catch(() => undefined);
         const chunk = await fetching;
-        if (chunk === null || bindings.data_chunk_get_size(chunk) === 0) return;
+        if (chunk === null || bindings.data_chunk_get_size(chunk) === 0) {
+          this.#refuseBrokenEnd();
+          return;
+        }
+        this.#rowCount += bindings.data_chunk_get_size(chunk);
         yield readChunk(chunk, this.columns);
       }
     } catch (error) {
@@ -288,16 +306,35 @@ class OpenStream implements ResultStream {
     }
   }
 
+  /**
+   * A stream that fails in the middle ends as one that is complete: the bindings give no more chunks
+   * and no error. Only the result's type still tells the two apart.
+   */
+  #refuseBrokenEnd(): void {
+    if (bindings.result_return_type(this.#result) !== bindings.ResultType.INVALID) return;
+    if (this.#owner.wasInterrupted()) throw interrupted();
+    throw new KurobeError(
+      "KRB_DUCKDB_STREAM_FAILED",
+      `the statement failed after it had given ${this.#rowCount} rows`,
+      { details: { rowCount: this.#rowCount } },
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     await this.#fetching;
-    this.#onEnd();
+    this.#owner.end();
   }
 }
 
-function bindAll(prepared: PreparedStatement, values: readonly SqlValue[]): void {
-  values.forEach((value, index) => bindValue(prepared, index + 1, value));
+function bindAll(prepared: PreparedStatement, values: Statement["values"]): void {
+  for (const [name, value] of Object.entries(values)) {
+    const index = Array.isArray(values)
+      ? Number(name) + 1
+      : bindings.bind_parameter_index(prepared, name);
+    bindValue(prepared, index, value as SqlValue);
+  }
 }
 
 /** The bindings hand text on as a C string: what follows a NUL would silently not run. */
@@ -308,6 +345,10 @@ function withoutNul(text: string): string {
     });
   }
   return text;
+}
+
+function interrupted(): KurobeError {
+  return new KurobeError("KRB_DUCKDB_INTERRUPTED", "interrupted between two chunks");
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -167,6 +167,32 @@ describe("statements", () => {
     expect(await connection.values(sql`SELECT 2`)).toEqual([[2]]);
   });
 
+  test.each([
+    ["a conversion", sql`CASE WHEN range = 900000 THEN ('x' || range)::INTEGER ELSE 1 END`],
+    ["an overflow", sql`range + CASE WHEN range = 900000 THEN 9223372036854775807 ELSE 0 END`],
+    ["an error()", sql`CASE WHEN range = 900000 THEN error('boom') ELSE '' END`],
+  ])("whose stream fails late by %s never look complete", async (_, expression) => {
+    const statement = sql`SELECT ${expression} AS n FROM range(2000000)`;
+    await using stream = await connection.stream(statement);
+    let rowCount = 0;
+    const reading = (async () => {
+      for await (const chunk of stream) rowCount += chunk.rowCount;
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "KRB_DUCKDB_STREAM_FAILED" });
+    expect(rowCount).toBeGreaterThan(0);
+    expect(await connection.values(sql`SELECT 4`)).toEqual([[4]]);
+  });
+
+  test("whose stream is interrupted never look complete", async () => {
+    const abort = new AbortController();
+    const statement = sql`SELECT range FROM range(1000000000000) WHERE range < 500000 OR range = 1e12`;
+    await using stream = await connection.stream(statement, { signal: abort.signal });
+    const reading = (async () => {
+      for await (const _ of stream) setTimeout(() => abort.abort(), 50);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "KRB_DUCKDB_INTERRUPTED" });
+  });
+
   test("never share a connection", async () => {
     const first = connection.run(sql`SELECT sum(range) FROM range(1000000)`);
     await expect(connection.run(sql`SELECT 1`)).rejects.toThrow(/running another statement/);

@@ -112,6 +112,7 @@ export {
   Connection,
   type Prepared,
   type ResultStream,
+  type Statement,
   type StatementOptions,
 } from "./connection.ts";
 export { ColumnVector, type Column, type Layout } from "./column.ts";

@@ -19,6 +19,11 @@ export const DUCKDB_ERRORS = {
     "22000",
     "A value does not fit the type that it is converted to: TRY_CAST gives NULL instead.",
   ),
+  KRB_DUCKDB_STREAM_FAILED: user(
+    400,
+    "22000",
+    "A later row could not be computed: read the rows before it, or look for what it converts.",
+  ),
   KRB_DUCKDB_STATEMENT: internal(
     "DuckDB refused a statement that Kurobe wrote: please report it with the message.",
   ),
