@@ -21,11 +21,6 @@ export const CLI_ERRORS = {
     "08P01",
     "Check that the address is a Kurobe server of this version, and look at its log.",
   ),
-  KRB_CLI_INGEST: external(
-    503,
-    "08006",
-    "Run the same command again: bodies that were stored are recognised and not stored twice.",
-  ),
   KRB_CLI_DAMAGE: external(
     500,
     "XX001",

@@ -1,0 +1,24 @@
+/** Every command by name, loaded when it is called for: `kurobe sql` never loads the engine. */
+import { type Command } from "./command.ts";
+
+export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import("./commands/start.ts")).start,
+  dev: async () => (await import("./commands/dev.ts")).dev,
+  demo: async () => (await import("./commands/demo.ts")).demo,
+  init: async () => (await import("./commands/init.ts")).init,
+  check: async () => (await import("./commands/check.ts")).check,
+  plan: async () => (await import("./commands/plan.ts")).plan,
+  ingest: async () => (await import("./commands/ingest.ts")).ingest,
+  sql: async () => (await import("./commands/sql.ts")).sql,
+  status: async () => (await import("./commands/status.ts")).status,
+  "checkpoint ls": async () => (await import("./commands/checkpoint.ts")).checkpointLs,
+  "checkpoint now": async () => (await import("./commands/checkpoint.ts")).checkpointNow,
+  "dlq ls": async () => (await import("./commands/dlq.ts")).dlqLs,
+  "dlq retry": async () => (await import("./commands/dlq.ts")).dlqRetry,
+  "dlq purge": async () => (await import("./commands/dlq.ts")).dlqPurge,
+  verify: async () => (await import("./commands/verify.ts")).verify,
+};
+
+export async function loadAll(): Promise<readonly Command[]> {
+  return await Promise.all(Object.values(COMMAND_LIST).map((load) => load()));
+}

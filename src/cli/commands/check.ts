@@ -1,0 +1,37 @@
+/** `kurobe check`: is the project file right? */
+import { defineCommand } from "../command.ts";
+import { showMany } from "../figures.ts";
+import { PROJECT_OPTIONS, readPlan } from "../read-plan.ts";
+
+export const check = defineCommand({
+  name: "check",
+  summary: "Check the project file and report all mistakes together",
+  description: [
+    "Looks for kurobe.config.ts here and in the folders above. Each mistake comes with its place, what was " +
+      "expected there, and how to write it. Nothing is started and no data is touched.",
+  ],
+  options: { ...PROJECT_OPTIONS },
+  examples: [
+    { prose: "The project of this folder", line: "kurobe check" },
+    { prose: "In a script: exit code 0 or 1, mistakes as JSON", line: "kurobe check --json" },
+  ],
+  run: async ({ options, output, terminal }) => {
+    const { plan, path } = await readPlan(options, terminal);
+    const { name, datasets, windows, fingerprint } = plan;
+    output.json({
+      ok: true,
+      path,
+      name,
+      fingerprint,
+      datasets: names(datasets),
+      windows: names(windows),
+    });
+    const parts = `${showMany(datasets.length, "dataset")}, ${showMany(windows.length, "window")}`;
+    output.line(`${output.paint.green("✓")} ${output.paint.bold(name)} is right: ${parts}`);
+    output.line(output.paint.dim(`  ${path}`));
+  },
+});
+
+function names(list: readonly { readonly name: string }[]): readonly string[] {
+  return list.map(({ name }) => name);
+}

@@ -1,0 +1,154 @@
+/** `kurobe status`: what the engine holds and does. */
+import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
+import { defineCommand } from "../command.ts";
+import { showBytes, showCount, showElapsed } from "../figures.ts";
+import { type Output } from "../output.ts";
+
+/** The part of `GET /v1/status` that is shown. */
+interface Status {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly uptimeMs: number;
+  readonly queuedEntries: number;
+  readonly memoryRows: number;
+  readonly memoryBytes: number;
+  readonly checkpointRunning: boolean;
+  readonly recovered: {
+    readonly entries: number;
+    readonly rows: number;
+    readonly elapsedMs: number;
+  };
+  readonly lastCheckpoint: {
+    readonly number: number;
+    readonly createdAt: string;
+    readonly elapsedMs: number;
+  } | null;
+  readonly log: {
+    readonly segments: number;
+    readonly bytes: number;
+    readonly nextPosition: number;
+  };
+  readonly datasets: readonly DatasetStatus[];
+  readonly windows: readonly WindowStatus[];
+  readonly process: { readonly pid: number; readonly rssBytes: number };
+}
+
+interface DatasetStatus {
+  readonly name: string;
+  readonly storedRows: number;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly late: number;
+  readonly deadLetters: number;
+  readonly chunks: number;
+  readonly chunkBytes: number;
+  readonly watermark: string | null;
+}
+
+interface WindowStatus {
+  readonly name: string;
+  readonly from: string;
+  readonly published: number;
+  readonly corrected: number;
+  readonly closedUntil: string | null;
+}
+
+export const status = defineCommand({
+  name: "status",
+  summary: "Show what the engine holds and does",
+  description: ["Datasets with their rows and watermark, windows, the log, the last checkpoint."],
+  options: { ...CLIENT_OPTIONS },
+  examples: [
+    { prose: "Now", line: "kurobe status" },
+    { prose: "Every two seconds", line: "watch -n 2 kurobe status" },
+    { prose: "One figure for a script", line: "kurobe status --json | jq .memoryBytes" },
+  ],
+  run: async ({ options, output, terminal }) => {
+    const client = await clientFor(options, terminal);
+    const answer = await client.json<Status>("GET", "/v1/status");
+    output.json(answer);
+    showEngine(answer, client.url, output);
+    showDatasets(answer.datasets, output);
+    showWindows(answer.windows, output);
+  },
+});
+
+function showEngine(answer: Status, url: string, output: Output): void {
+  const { bold, dim, green, red } = output.paint;
+  const mark = answer.state === "running" ? green("●") : red("●");
+  const { pid, rssBytes } = answer.process;
+  const about = `kurobe ${answer.version} at ${url}, pid ${pid}, up ${showElapsed(answer.uptimeMs)}`;
+  output.line(`${mark} ${bold(answer.name)} is ${answer.state}  ${dim(about)}`);
+  const { log, lastCheckpoint, recovered } = answer;
+  const last =
+    lastCheckpoint === null
+      ? "none yet"
+      : `number ${lastCheckpoint.number} at ${lastCheckpoint.createdAt}, took ${showElapsed(lastCheckpoint.elapsedMs)}`;
+  const rows = [
+    ["in memory", `${showCount(answer.memoryRows)} rows, ${showBytes(answer.memoryBytes)}`],
+    ["process", `${showBytes(rssBytes)} resident`],
+    ["log", `next position ${showCount(log.nextPosition)}, ${segmentsText(log)}`],
+    ["waiting", `${showCount(answer.queuedEntries)} entries`],
+    ["checkpoint", last + (answer.checkpointRunning ? "; one is running" : "")],
+    [
+      "recovered",
+      `${showCount(recovered.rows)} rows of ${showCount(recovered.entries)} entries in ${showElapsed(recovered.elapsedMs)}`,
+    ],
+  ] as const;
+  for (const [label, text] of rows) output.line(`  ${dim(label.padEnd(11))} ${text}`);
+}
+
+function segmentsText({ segments, bytes }: Status["log"]): string {
+  return `${showBytes(bytes)} in ${segments} ${segments === 1 ? "segment" : "segments"}`;
+}
+
+function showDatasets(datasets: readonly DatasetStatus[], output: Output): void {
+  if (datasets.length === 0) return;
+  output.line();
+  output.table(
+    [
+      { name: "dataset" },
+      { name: "rows", align: "right" },
+      { name: "accepted", align: "right" },
+      { name: "duplicates", align: "right" },
+      { name: "late", align: "right" },
+      { name: "dead", align: "right" },
+      { name: "chunks", align: "right" },
+      { name: "on disk", align: "right" },
+      { name: "watermark" },
+    ],
+    datasets.map((each) => [
+      each.name,
+      showCount(each.storedRows),
+      showCount(each.accepted),
+      showCount(each.duplicates),
+      showCount(each.late),
+      showCount(each.deadLetters),
+      showCount(each.chunks),
+      showBytes(each.chunkBytes),
+      each.watermark ?? "–",
+    ]),
+  );
+}
+
+function showWindows(windows: readonly WindowStatus[], output: Output): void {
+  if (windows.length === 0) return;
+  output.line();
+  output.table(
+    [
+      { name: "window" },
+      { name: "from" },
+      { name: "published", align: "right" },
+      { name: "corrected", align: "right" },
+      { name: "closed until" },
+    ],
+    windows.map((each) => [
+      each.name,
+      each.from,
+      showCount(each.published),
+      showCount(each.corrected),
+      each.closedUntil ?? "–",
+    ]),
+  );
+}

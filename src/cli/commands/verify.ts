@@ -1,0 +1,85 @@
+/** `kurobe verify`: is every durable file still what it was when it was written? */
+import { KurobeError } from "../../core/errors.ts";
+import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
+import { defineCommand } from "../command.ts";
+import { showBytes, showMany } from "../figures.ts";
+import { readJsonLines } from "../read-lines.ts";
+
+interface VerifiedFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly done: number;
+  readonly total: number;
+  readonly problem: string | null;
+}
+
+type Step =
+  | (VerifiedFile & { readonly kind?: undefined })
+  | { readonly kind: "done" }
+  | {
+      readonly kind: "failed";
+      readonly problem: { readonly detail?: string; readonly hint?: string };
+    };
+
+export const verify = defineCommand({
+  name: "verify",
+  summary: "Check the SHA-256 of every durable file",
+  description: [
+    "Reads every file that the last checkpoint names. Nothing else notices most flipped bits before they are " +
+      "read as data. Exit code 2 where a file is damaged or missing.",
+  ],
+  options: { ...CLIENT_OPTIONS },
+  examples: [
+    { prose: "Once a week", line: "kurobe verify" },
+    {
+      prose: "The damaged files, for a script",
+      line: "kurobe verify --json | jq '.damaged[].path'",
+    },
+  ],
+  run: async ({ options, output, terminal }) => {
+    const client = await clientFor(options, terminal);
+    const response = await client.send("POST", "/v1/verify", {
+      headers: { accept: "application/x-ndjson" },
+    });
+    const damaged: VerifiedFile[] = [];
+    let files = 0;
+    let sizeBytes = 0;
+    let isDone = false;
+    {
+      using progress = output.progress("Verifying");
+      for await (const value of readJsonLines(response)) {
+        const step = value as Step;
+        if (step.kind === "failed") {
+          throw new KurobeError("KRB_CLI_DAMAGE", step.problem.detail ?? "the check failed", {
+            hint: step.problem.hint,
+          });
+        }
+        if (step.kind === "done") {
+          isDone = true;
+          continue;
+        }
+        files += 1;
+        sizeBytes += step.bytes;
+        if (step.problem !== null) damaged.push(step);
+        progress.update({ done: step.done, total: step.total, text: showBytes(sizeBytes) });
+      }
+    }
+    if (!isDone) throw new KurobeError("KRB_CLI_ANSWER", "The check broke off before its end");
+    output.json({ files, bytes: sizeBytes, damaged });
+    for (const { path, problem } of damaged) {
+      output.line(`${output.paint.red("✗")} ${path}: ${problem}`);
+    }
+    if (damaged.length > 0) {
+      throw new KurobeError(
+        "KRB_CLI_DAMAGE",
+        `${showMany(damaged.length, "file is", "files are")} damaged`,
+        {
+          details: { damaged },
+        },
+      );
+    }
+    output.line(
+      `${output.paint.green("✓")} ${showMany(files, "file")}, ${showBytes(sizeBytes)}: all as written`,
+    );
+  },
+});

@@ -1,0 +1,113 @@
+/** Cuts a file into bodies at record borders, so that a large file needs little memory. */
+import { KurobeError } from "../../core/errors.ts";
+import { type InputFormat } from "./input-file.ts";
+import { CsvBorders, firstRecordEnd, LineBorders, type RecordBorders } from "./record-borders.ts";
+
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** Of its first own byte in the decompressed file. */
+  readonly offset: number;
+  /** Added to a line number of the body, it gives the line of the file. */
+  readonly lineShift: number;
+}
+
+export interface SplitOptions {
+  readonly format: InputFormat;
+  readonly targetBytes: number;
+  /** No record, and no file that cannot be cut, may be larger. */
+  readonly maxBytes: number;
+  /** For messages. */
+  readonly path: string;
+}
+
+/**
+ * Bodies of about `targetBytes`, in order. CSV bodies repeat the header; JSON and Parquet stay
+ * whole.
+ */
+export async function* splitFile(
+  chunks: AsyncIterable<Uint8Array>,
+  options: SplitOptions,
+): AsyncGenerator<Piece> {
+  const isCsv = options.format === "csv";
+  let header: Uint8Array = new Uint8Array();
+  let offset = 0;
+  let line = 0;
+  for await (const bytes of cut(chunks, options)) {
+    const isFirst = offset === 0;
+    if (isFirst && isCsv) header = bytes.subarray(0, firstRecordEnd(bytes));
+    const repeated = isFirst ? new Uint8Array() : header;
+    const lineShift = line - countLines(repeated);
+    if (!isBlank(bytes)) yield { bytes: joined([repeated, bytes]), offset, lineShift };
+    offset += bytes.length;
+    line += countLines(bytes);
+  }
+}
+
+async function* cut(
+  chunks: AsyncIterable<Uint8Array>,
+  options: SplitOptions,
+): AsyncGenerator<Uint8Array> {
+  const borders = bordersOf(options.format);
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let borderBytes = 0;
+  for await (const chunk of chunks) {
+    const border = borders?.lastIn(chunk) ?? 0;
+    if (border > 0) borderBytes = pendingBytes + border;
+    pending.push(chunk);
+    pendingBytes += chunk.length;
+    if (pendingBytes >= options.targetBytes && borderBytes > 0) {
+      const whole = joined(pending);
+      yield whole.subarray(0, borderBytes);
+      pending = [whole.subarray(borderBytes)];
+      pendingBytes -= borderBytes;
+      borderBytes = 0;
+    }
+    if (pendingBytes > options.maxBytes) throw tooLarge(options);
+  }
+  if (pendingBytes > 0) yield joined(pending);
+}
+
+function bordersOf(format: InputFormat): RecordBorders | undefined {
+  switch (format) {
+    case "ndjson":
+      return new LineBorders();
+    case "csv":
+      return new CsvBorders();
+    case "json":
+    case "parquet":
+      return undefined;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const filled = parts.filter((part) => part.length > 0);
+  const [only] = filled;
+  return filled.length === 1 && only !== undefined ? only : Buffer.concat(filled);
+}
+
+function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count += 1;
+  return count;
+}
+
+/** Nothing but spaces and line breaks: the end of many files. */
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
+}
+
+function tooLarge({ format, maxBytes, path }: SplitOptions): KurobeError {
+  const isCut = bordersOf(format) !== undefined;
+  return new KurobeError(
+    "KRB_CLI_FILE",
+    isCut
+      ? `${path} has a record of more than ${maxBytes} bytes`
+      : `${path} has more than ${maxBytes} bytes, and ${format} files are sent whole`,
+    {
+      hint: isCut
+        ? "Check the file for a missing line break or quote."
+        : "Send several smaller files.",
+    },
+  );
+}
