@@ -12,7 +12,12 @@ export {
   type Measure,
 } from "./project/aggregate.ts";
 export { column, type Column, type JsonValue, type TimestampOptions } from "./project/column.ts";
-export { dataset, type DatasetDefinition, type DatasetSpec, type Duration } from "./project/dataset.ts";
+export {
+  dataset,
+  type DatasetDefinition,
+  type DatasetSpec,
+  type Duration,
+} from "./project/dataset.ts";
 export { coalesce, col, when, type CastTarget, type Expression } from "./project/expression.ts";
 export { type TimePart, type TimeUnit } from "./project/expression.ts";
 export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";

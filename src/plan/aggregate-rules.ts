@@ -47,7 +47,11 @@ export function aggregateType(
 
 function ordered({ type }: Expression, problems: Problems): ColumnType | undefined {
   if (type.kind !== "json") return type;
-  return problems.add("json", "a type that can be compared", "store the value in a column of its own");
+  return problems.add(
+    "json",
+    "a type that can be compared",
+    "store the value in a column of its own",
+  );
 }
 
 function summable({ type }: Expression, problems: Problems): ColumnType | undefined {

@@ -28,8 +28,14 @@ describe("fixed sizes", () => {
 describe("calendar sizes", () => {
   it("have days of 23 and 25 hours", () => {
     const zone = "America/New_York";
-    expect(bounds(day, zone, "2024-03-10T12:00Z")).toEqual(["2024-03-10T05:00Z", "2024-03-11T04:00Z"]);
-    expect(bounds(day, zone, "2024-11-03T12:00Z")).toEqual(["2024-11-03T04:00Z", "2024-11-04T05:00Z"]);
+    expect(bounds(day, zone, "2024-03-10T12:00Z")).toEqual([
+      "2024-03-10T05:00Z",
+      "2024-03-11T04:00Z",
+    ]);
+    expect(bounds(day, zone, "2024-11-03T12:00Z")).toEqual([
+      "2024-11-03T04:00Z",
+      "2024-11-04T05:00Z",
+    ]);
   });
 
   it("follow zones that are not whole hours from UTC", () => {
@@ -85,8 +91,14 @@ describe("calendar sizes", () => {
   });
 
   it("have weeks from Monday and months of their own length", () => {
-    expect(bounds(week, "UTC", "2024-03-03T23:59Z")).toEqual(["2024-02-26T00:00Z", "2024-03-04T00:00Z"]);
-    expect(bounds(month, "UTC", "2024-02-29T23:59Z")).toEqual(["2024-02-01T00:00Z", "2024-03-01T00:00Z"]);
+    expect(bounds(week, "UTC", "2024-03-03T23:59Z")).toEqual([
+      "2024-02-26T00:00Z",
+      "2024-03-04T00:00Z",
+    ]);
+    expect(bounds(month, "UTC", "2024-02-29T23:59Z")).toEqual([
+      "2024-02-01T00:00Z",
+      "2024-03-01T00:00Z",
+    ]);
     expect(bounds(month, "Asia/Tokyo", "1969-12-31T14:59Z")).toEqual([
       "1969-11-30T15:00Z",
       "1969-12-31T15:00Z",
@@ -95,11 +107,20 @@ describe("calendar sizes", () => {
 
   it("count several units from the epoch's own", () => {
     const quarter: WindowSize = { kind: "calendar", unit: "month", count: 3 };
-    expect(bounds(quarter, "UTC", "2024-05-15T00:00Z")).toEqual(["2024-04-01T00:00Z", "2024-07-01T00:00Z"]);
+    expect(bounds(quarter, "UTC", "2024-05-15T00:00Z")).toEqual([
+      "2024-04-01T00:00Z",
+      "2024-07-01T00:00Z",
+    ]);
     const days: WindowSize = { kind: "calendar", unit: "day", count: 10 };
-    expect(bounds(days, "UTC", "1969-12-31T00:00Z")).toEqual(["1969-12-22T00:00Z", "1970-01-01T00:00Z"]);
+    expect(bounds(days, "UTC", "1969-12-31T00:00Z")).toEqual([
+      "1969-12-22T00:00Z",
+      "1970-01-01T00:00Z",
+    ]);
     const weeks: WindowSize = { kind: "calendar", unit: "week", count: 2 };
-    expect(bounds(weeks, "UTC", "1970-01-01T00:00Z")).toEqual(["1969-12-29T00:00Z", "1970-01-12T00:00Z"]);
+    expect(bounds(weeks, "UTC", "1970-01-01T00:00Z")).toEqual([
+      "1969-12-29T00:00Z",
+      "1970-01-12T00:00Z",
+    ]);
   });
 
   it("reach to the ends of the years that timestamps have", () => {

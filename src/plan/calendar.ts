@@ -1,4 +1,6 @@
-/** Where windows begin and end: fixed sizes from the epoch, calendar sizes by the clock of a zone. */
+/**
+ * Where windows begin and end: fixed sizes from the epoch, calendar sizes by the clock of a zone.
+ */
 import { type WindowSize } from "./plan.ts";
 import { ZoneClock } from "./zone-clock.ts";
 
@@ -16,8 +18,8 @@ const DAYS_FROM_MONDAY = 3;
 
 /**
  * The window that an instant lies in. A calendar window begins when the clock of `timezone` first
- * shows its date at midnight, or at the end of the gap where the clock jumps over midnight; groups of
- * several days, weeks or months count from 1970-01-01, the Monday before it, and January 1970.
+ * shows its date at midnight, or at the end of the gap where the clock jumps over midnight; groups
+ * of several days, weeks or months count from 1970-01-01, the Monday before it, and January 1970.
  */
 export function windowBounds(size: WindowSize, timezone: string, instantUs: bigint): WindowBounds {
   if (size.kind === "fixed") {
@@ -33,12 +35,15 @@ export function windowBounds(size: WindowSize, timezone: string, instantUs: bigi
   while (instantMs >= startOf(size, index + 1, clock)) index++;
   while (instantMs < startOf(size, index, clock)) index--;
   const startMs = startOf(size, index, clock);
-  return { startUs: BigInt(startMs) * 1000n, endUs: BigInt(startOf(size, index + 1, clock)) * 1000n };
+  return {
+    startUs: BigInt(startMs) * 1000n,
+    endUs: BigInt(startOf(size, index + 1, clock)) * 1000n,
+  };
 }
 
 /**
- * All borders between windows from `fromUs` (its own window's start) up to and including the first one
- * at or after `toUs`, in order. Windows of no length, on days that a zone left out, have none.
+ * All borders between windows from `fromUs` (its own window's start) up to and including the first
+ * one at or after `toUs`, in order. Windows of no length, on days that a zone left out, have none.
  */
 export function boundariesBetween(
   size: WindowSize,

@@ -1,5 +1,12 @@
 /** Which types turn into which, and what is lost on the way. */
-import { castNode, constantNode, operandOf, placeOf, type Call, type TypedNode } from "./operands.ts";
+import {
+  castNode,
+  constantNode,
+  operandOf,
+  placeOf,
+  type Call,
+  type TypedNode,
+} from "./operands.ts";
 import { parseTypeName, typeName } from "./column-type.ts";
 import { type ColumnType } from "./plan.ts";
 import { didYouMean, show } from "./problem.ts";

@@ -69,8 +69,8 @@ export function decimalShape(type: ColumnType): { precision: number; scale: numb
 }
 
 /**
- * The type that both turn into where they meet: equal types stay; of numbers the one that holds more
- * (a float64 wins over everything); undefined where they have nothing in common.
+ * The type that both turn into where they meet: equal types stay; of numbers the one that holds
+ * more (a float64 wins over everything); undefined where they have nothing in common.
  */
 export function commonType(a: ColumnType, b: ColumnType): ColumnType | undefined {
   if (isSameType(a, b)) return a;

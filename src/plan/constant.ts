@@ -1,5 +1,11 @@
 /** Turns the constants that users write into the one exact form that a plan carries. */
-import { decimalType, isDecimalShape, MAX_DECIMAL_DIGITS, PLAIN_TYPES, typeName } from "./column-type.ts";
+import {
+  decimalType,
+  isDecimalShape,
+  MAX_DECIMAL_DIGITS,
+  PLAIN_TYPES,
+  typeName,
+} from "./column-type.ts";
 import { type ColumnType, type Constant } from "./plan.ts";
 
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -41,7 +47,9 @@ export function exactConstant(type: ColumnType, value: unknown): Constant | unde
   }
 }
 
-/** The type that a constant has where nothing beside it says more; undefined for null and the rest. */
+/**
+ * The type that a constant has where nothing beside it says more; undefined for null and the rest.
+ */
 export function constantType(value: unknown): ColumnType | undefined {
   switch (typeof value) {
     case "boolean":

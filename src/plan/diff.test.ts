@@ -45,7 +45,9 @@ describe("changes between plans", () => {
     expect(diff(nullable, plan())).toContain("destructive datasets.ticks.columns.n");
     expect(diff(plan(), nullable)).toContain("keep datasets.ticks.columns.n");
     const { n: _, ...fewer } = columns;
-    expect(diff(plan(), plan({ columns: fewer }))).toContain("destructive datasets.ticks.columns.n");
+    expect(diff(plan(), plan({ columns: fewer }))).toContain(
+      "destructive datasets.ticks.columns.n",
+    );
     expect(diff(plan(), plan({ key: ["id"] }))).toContain("destructive datasets.ticks.key");
     expect(diff(plan(), plan({}, null))).toContain("destructive windows.bars");
     expect(diff(plan({}, null), plan())).toContain("add windows.bars");

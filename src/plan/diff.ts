@@ -1,11 +1,13 @@
-/** What changes between two plans, and what it costs: nothing, new work, a recomputation, or data. */
+/**
+ * What changes between two plans, and what it costs: nothing, new work, a recomputation, or data.
+ */
 import { commonType, isSameType, typeName } from "./column-type.ts";
 import { canonicalJson } from "./fingerprint.ts";
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
 
 /**
- * `keep`: nothing stored is touched. `add`: something new begins. `rebuild`: results are computed again
- * from stored rows. `destructive`: something stored is lost or no longer readable.
+ * `keep`: nothing stored is touched. `add`: something new begins. `rebuild`: results are computed
+ * again from stored rows. `destructive`: something stored is lost or no longer readable.
  */
 export interface Change {
   readonly kind: "keep" | "add" | "rebuild" | "destructive";
@@ -26,7 +28,9 @@ export function diffPlans(before: Plan, after: Plan): readonly Change[] {
   const lost = diffDatasets(before, after, report);
   diffWindows(before, after, lost, report);
   const weight = { destructive: 0, rebuild: 1, add: 2, keep: 3 };
-  return changes.sort((a, b) => weight[a.kind] - weight[b.kind] || (a.subject < b.subject ? -1 : 1));
+  return changes.sort(
+    (a, b) => weight[a.kind] - weight[b.kind] || (a.subject < b.subject ? -1 : 1),
+  );
 }
 
 /** Gives the names of the datasets whose rows do not survive. */
@@ -67,7 +71,12 @@ function diffDataset(before: DatasetPlan, after: DatasetPlan, report: Report): v
     const subject = `columns.${column.name}`;
     if (column.default !== undefined) report("add", subject, "stored rows take its default");
     else if (column.nullable) report("add", subject, "stored rows have null there");
-    else report("destructive", subject, "stored rows have no value for it: make it nullable, or give a default");
+    else
+      report(
+        "destructive",
+        subject,
+        "stored rows have no value for it: make it nullable, or give a default",
+      );
   }
   if (before.eventTime !== after.eventTime) {
     report("destructive", "eventTime", "stored rows were placed by another column");
@@ -93,7 +102,11 @@ function diffColumn(before: ColumnPlan, after: ColumnPlan, subject: string, repo
     return;
   }
   if (before.nullable && !after.nullable && after.default === undefined) {
-    report("destructive", subject, "stored rows may have null there: keep it nullable, or give a default");
+    report(
+      "destructive",
+      subject,
+      "stored rows may have null there: keep it nullable, or give a default",
+    );
     return;
   }
   if (canonicalJson(before) !== canonicalJson(after)) {
@@ -115,7 +128,8 @@ function diffWindows(before: Plan, after: Plan, lost: ReadonlySet<string>, repor
   }
   for (const { name, from } of after.windows) {
     const isNew = before.windows.every((one) => one.name !== name);
-    if (isNew) report("add", `windows.${name}`, `a new window, computed from the stored rows of ${from}`);
+    if (isNew)
+      report("add", `windows.${name}`, `a new window, computed from the stored rows of ${from}`);
   }
 }
 
@@ -131,7 +145,11 @@ function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, repo
   if (results.length > 0) {
     report("rebuild", subject, `${results.join(", ")} changed: all results are computed again`);
   } else if (arrivals.length > 0) {
-    report("keep", subject, `${arrivals.join(", ")} changed: applies to rows that come in from now on`);
+    report(
+      "keep",
+      subject,
+      `${arrivals.join(", ")} changed: applies to rows that come in from now on`,
+    );
   } else {
     report("keep", subject, "unchanged");
   }

@@ -25,7 +25,9 @@ function explainDataset(dataset: DatasetPlan): readonly string[] {
     `  idle after   ${idle === null ? "never" : formatDuration(idle)}`,
     `  future skew  at most ${formatDuration(watermark.maxFutureSkewUs)}`,
     `  duplicates   ${
-      dedup === null ? "kept" : `equal ${dedup.by.join(", ")} within ${formatDuration(dedup.withinUs)}`
+      dedup === null
+        ? "kept"
+        : `equal ${dedup.by.join(", ")} within ${formatDuration(dedup.withinUs)}`
     }`,
   ];
 }

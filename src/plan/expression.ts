@@ -3,19 +3,60 @@ import { type ColumnType, type Constant } from "./plan.ts";
 
 export type ScalarOperator =
   // arithmetic
-  | "add" | "subtract" | "multiply" | "divide" | "modulo" | "negate" | "abs" | "round" | "floor" | "ceil"
+  | "add"
+  | "subtract"
+  | "multiply"
+  | "divide"
+  | "modulo"
+  | "negate"
+  | "abs"
+  | "round"
+  | "floor"
+  | "ceil"
   // comparison and logic
-  | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" | "not" | "isNull" | "in" | "between"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "and"
+  | "or"
+  | "not"
+  | "isNull"
+  | "in"
+  | "between"
   // choice
-  | "case" | "coalesce" | "nullIf"
+  | "case"
+  | "coalesce"
+  | "nullIf"
   // text
-  | "lower" | "upper" | "length" | "concat" | "substring" | "trim" | "startsWith" | "endsWith" | "contains"
+  | "lower"
+  | "upper"
+  | "length"
+  | "concat"
+  | "substring"
+  | "trim"
+  | "startsWith"
+  | "endsWith"
+  | "contains"
   // time
-  | "truncate" | "extract" | "addDuration" | "differenceUs"
+  | "truncate"
+  | "extract"
+  | "addDuration"
+  | "differenceUs"
   // conversion
   | "cast";
 
-export type AggregateFunction = "count" | "countDistinct" | "sum" | "avg" | "min" | "max" | "first" | "last";
+export type AggregateFunction =
+  | "count"
+  | "countDistinct"
+  | "sum"
+  | "avg"
+  | "min"
+  | "max"
+  | "first"
+  | "last";
 
 export type Expression =
   | { readonly kind: "column"; readonly name: string; readonly type: ColumnType }
@@ -28,8 +69,8 @@ export type Expression =
     };
 
 /**
- * An aggregate over a window's rows, or arithmetic over such aggregates.
- * `first` and `last` skip nulls and order by (event time, position), so ties are decided by position.
+ * An aggregate over a window's rows, or arithmetic over such aggregates. `first` and `last` skip
+ * nulls and order by (event time, position), so ties are decided by position.
  */
 export type Aggregate =
   | {

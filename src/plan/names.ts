@@ -61,7 +61,11 @@ export function checkNoTwins(names: readonly string[], problems: Problems): void
     if (earlier !== undefined) {
       problems
         .at(name)
-        .add(`a second column ${show(name)}`, "names that differ in more than capitals", "rename it");
+        .add(
+          `a second column ${show(name)}`,
+          "names that differ in more than capitals",
+          "rename it",
+        );
     }
     seen.set(name.toLowerCase(), name);
   }

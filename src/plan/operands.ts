@@ -68,8 +68,8 @@ export interface Agreement {
 }
 
 /**
- * Finds the type that some of a call's operands have in common, or reports why there is none. `places`
- * are their places among all operands of the call.
+ * Finds the type that some of a call's operands have in common, or reports why there is none.
+ * `places` are their places among all operands of the call.
  */
 export function agree(
   call: Call,
@@ -102,7 +102,9 @@ export function agree(
     type = wider;
   }
   const nodes = operands.map((operand, index) =>
-    operand.kind === "typed" ? operand.node : constantNode(constants.get(index) ?? type, operand.value),
+    operand.kind === "typed"
+      ? operand.node
+      : constantNode(constants.get(index) ?? type, operand.value),
   );
   return nodes.every((node) => node !== undefined) ? { type, nodes } : undefined;
 }

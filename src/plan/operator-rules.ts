@@ -8,7 +8,14 @@ import {
   type Call,
   type TypedNode,
 } from "./operands.ts";
-import { decimalShape, decimalType, isInteger, isNumeric, PLAIN_TYPES, typeName } from "./column-type.ts";
+import {
+  decimalShape,
+  decimalType,
+  isInteger,
+  isNumeric,
+  PLAIN_TYPES,
+  typeName,
+} from "./column-type.ts";
 import { castRule } from "./cast-rule.ts";
 import { type ScalarOperator } from "./expression.ts";
 import { type ColumnType } from "./plan.ts";
@@ -34,13 +41,24 @@ export const OPERATOR_RULES: Readonly<Record<ScalarOperator, Rule>> = {
   ),
   divide: (call) => {
     const pair = numbers(call);
-    return pair && callNode("divide", pair.nodes.map((node) => castNode(node, float64)), float64);
+    return (
+      pair &&
+      callNode(
+        "divide",
+        pair.nodes.map((node) => castNode(node, float64)),
+        float64,
+      )
+    );
   },
   modulo: (call) => {
     const pair = numbers(call);
     if (pair === undefined) return undefined;
     const type = isInteger(pair.type) ? int64 : pair.type;
-    return callNode("modulo", pair.nodes.map((node) => castNode(node, type)), type);
+    return callNode(
+      "modulo",
+      pair.nodes.map((node) => castNode(node, type)),
+      type,
+    );
   },
   negate: unaryNumber,
   abs: unaryNumber,
@@ -64,18 +82,30 @@ export const OPERATOR_RULES: Readonly<Record<ScalarOperator, Rule>> = {
   isNull: (call) => {
     const [operand] = call.operands;
     if (operand?.kind === "typed") return callNode("isNull", [operand.node], boolean);
-    return placeOf(call, 0).add(show(operand?.value), "a column or an expression", 'col("x").isNull()');
+    return placeOf(call, 0).add(
+      show(operand?.value),
+      "a column or an expression",
+      'col("x").isNull()',
+    );
   },
   case: caseRule,
   coalesce: (call) => {
     const agreed = agree(call);
     if (agreed === undefined) return undefined;
-    return callNode("coalesce", agreed.nodes.map((node) => castNode(node, agreed.type)), agreed.type);
+    return callNode(
+      "coalesce",
+      agreed.nodes.map((node) => castNode(node, agreed.type)),
+      agreed.type,
+    );
   },
   nullIf: (call) => {
     const agreed = comparable(call);
     if (agreed === undefined) return undefined;
-    return callNode("nullIf", agreed.nodes.map((node) => castNode(node, agreed.type)), agreed.type);
+    return callNode(
+      "nullIf",
+      agreed.nodes.map((node) => castNode(node, agreed.type)),
+      agreed.type,
+    );
   },
   lower: onText(text),
   upper: onText(text),
@@ -122,7 +152,11 @@ function arithmetic(decimal: (a: Shape, b: Shape) => ColumnType | undefined): Ru
     const { operator } = call;
     if (pair.type.kind !== "decimal") {
       const type = isInteger(pair.type) ? int64 : float64;
-      return callNode(operator, pair.nodes.map((node) => castNode(node, type)), type);
+      return callNode(
+        operator,
+        pair.nodes.map((node) => castNode(node, type)),
+        type,
+      );
     }
     const [a, b] = pair.nodes.map((node) => decimalShape(node.type));
     if (a === undefined || b === undefined) return undefined;
@@ -199,7 +233,11 @@ function comparable(call: Call): ReturnType<typeof agree> {
 function comparison(call: Call): TypedNode | undefined {
   const agreed = comparable(call);
   if (agreed === undefined) return undefined;
-  return callNode(call.operator, agreed.nodes.map((node) => castNode(node, agreed.type)), boolean);
+  return callNode(
+    call.operator,
+    agreed.nodes.map((node) => castNode(node, agreed.type)),
+    boolean,
+  );
 }
 
 function logic(call: Call): TypedNode | undefined {
@@ -257,4 +295,3 @@ function substring(call: Call): TypedNode | undefined {
   const operands = hasLength ? [start, length] : [start];
   return callNode("substring", [node, ...operands.map(integerNode)], text);
 }
-

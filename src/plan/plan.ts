@@ -1,11 +1,26 @@
-/** What the machine will run: checked, defaulted, frozen, plain JSON. The only thing that the rooms below read. */
+/**
+ * What the machine will run: checked, defaulted, frozen, plain JSON. The only thing that the rooms
+ * below read.
+ */
 import { type Aggregate, type Expression } from "./expression.ts";
 
 export type ColumnType =
-  | { readonly kind: "boolean" | "int32" | "int64" | "float64" | "text" | "timestamp" | "date" | "json" }
+  | {
+      readonly kind:
+        | "boolean"
+        | "int32"
+        | "int64"
+        | "float64"
+        | "text"
+        | "timestamp"
+        | "date"
+        | "json";
+    }
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number };
 
-/** A constant as JSON can carry it exactly: 64-bit integers, decimals, timestamps and dates as text. */
+/**
+ * A constant as JSON can carry it exactly: 64-bit integers, decimals, timestamps and dates as text.
+ */
 export type Constant = string | number | boolean | null;
 
 export interface ColumnPlan {
@@ -40,7 +55,9 @@ export interface DatasetPlan {
 }
 
 export interface DedupPlan {
-  /** Rows equal in these columns, and less than `withinUs` apart in event time, are the same row. */
+  /**
+   * Rows equal in these columns, and less than `withinUs` apart in event time, are the same row.
+   */
   readonly by: readonly string[];
   readonly withinUs: number;
 }
@@ -61,7 +78,10 @@ export interface WindowPlan {
   readonly where: Expression | null;
   readonly measures: readonly NamedAggregate[];
   readonly allowedLatenessUs: number;
-  /** `update`: late rows inside the lateness correct the result. `side`: they only go to `late_rows`. */
+  /**
+   * `update`: late rows inside the lateness correct the result. `side`: they only go to
+   * `late_rows`.
+   */
   readonly late: "update" | "side";
   /** window_start, window_end, the by-columns, the measures, revision: in this order. */
   readonly columns: readonly ColumnPlan[];

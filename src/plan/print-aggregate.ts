@@ -3,7 +3,7 @@ import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type Aggregate, type AggregateFunction, type Expression } from "./expression.ts";
 import { typeSql } from "./print-constant.ts";
-import { printScalar, printStored } from "./print-scalar.ts";
+import { printScalar, printStored, printUnchecked } from "./print-scalar.ts";
 
 /** How the rows of a window are written where the aggregates stand. */
 export interface AggregateScope {
@@ -19,10 +19,13 @@ export interface AggregateScope {
 
 type BaseAggregate = Extract<Aggregate, { readonly kind: "aggregate" }>;
 
-/** An aggregate's argument and its FILTER clause. */
+/** An aggregate's argument and the condition on its rows. */
 interface Input {
+  /** Finite or NULL, and a zero has no sign. */
   readonly value: Sql;
-  readonly filter: Sql;
+  /** The same, but a float may be NaN or infinite. */
+  readonly raw: Sql;
+  readonly where: Sql | null;
   readonly expression: Expression;
   readonly scope: AggregateScope;
 }
@@ -58,20 +61,30 @@ export function printBaseAggregate(aggregate: BaseAggregate, scope: AggregateSco
       assert(leaf.kind === "column", "an aggregate's argument names columns only");
       return column(leaf.name);
     });
-  const { where, argument } = aggregate;
-  const filter = where === null ? sql.empty : sql` FILTER (WHERE ${print(where, printScalar)})`;
-  if (argument === null) return sql`count(*)${filter}`;
-  const value = print(argument, printStored);
-  return PRINTERS[aggregate.function]({ value, filter, expression: argument, scope });
+  const { argument } = aggregate;
+  const where = aggregate.where === null ? null : print(aggregate.where, printScalar);
+  if (argument === null) return sql`count(*)${filterOf(where)}`;
+  const input = {
+    value: print(argument, printStored),
+    raw: print(argument, printUnchecked),
+    where,
+    expression: argument,
+    scope,
+  };
+  return PRINTERS[aggregate.function](input);
+}
+
+function filterOf(where: Sql | null): Sql {
+  return where === null ? sql.empty : sql` FILTER (WHERE ${where})`;
 }
 
 const PRINTERS: Readonly<Record<AggregateFunction, Printer>> = {
-  count: ({ value, filter }) => sql`count(${value})${filter}`,
-  countDistinct: ({ value, filter }) => sql`count(DISTINCT ${value})${filter}`,
+  count: ({ value, where }) => sql`count(${value})${filterOf(where)}`,
+  countDistinct: ({ value, where }) => sql`count(DISTINCT ${value})${filterOf(where)}`,
   sum: (input) => {
     switch (input.expression.type.kind) {
       case "float64":
-        return floatSum(input, (sum) => sum);
+        return floatSum(input, (total) => total);
       case "decimal":
         return decimalSum(input);
       default:
@@ -81,74 +94,87 @@ const PRINTERS: Readonly<Record<AggregateFunction, Printer>> = {
   },
   avg: (input) => {
     if (input.expression.type.kind === "float64") {
-      return floatSum(input, (sum, count) => sql`${sum} / ${count}`);
+      return floatSum(input, (total, count) => sql`${total} / ${count}`);
     }
     const isDecimal = input.expression.type.kind === "decimal";
     const total = isDecimal ? decimalSum(input) : sum(input.value, input);
-    const count = sql`count(${input.value})${input.filter}`;
+    const count = sql`count(${input.value})${filterOf(input.where)}`;
     return sql`(CAST(${total} AS DOUBLE) / ${count})`;
   },
-  min: ({ value, filter }) => sql`min(${value})${filter}`,
-  max: ({ value, filter }) => sql`max(${value})${filter}`,
-  first: ({ value, filter, scope }) => sql`arg_min(${value}, ${orderOf(scope)})${filter}`,
-  last: ({ value, filter, scope }) => sql`arg_max(${value}, ${orderOf(scope)})${filter}`,
+  min: ({ value, where }) => sql`min(${value})${filterOf(where)}`,
+  max: ({ value, where }) => sql`max(${value})${filterOf(where)}`,
+  first: ({ value, where, scope }) => sql`arg_min(${value}, ${orderOf(scope)})${filterOf(where)}`,
+  last: ({ value, where, scope }) => sql`arg_max(${value}, ${orderOf(scope)})${filterOf(where)}`,
 };
 
 function orderOf(scope: AggregateScope): Sql {
   return scope.order ?? rowOrder(scope.eventTime, scope.seq);
 }
 
-function sum(value: Sql, { filter }: Input): Sql {
-  return sql`sum(${value})${filter}`;
+function sum(value: Sql, { where }: Input): Sql {
+  return sql`sum(${value})${filterOf(where)}`;
 }
 
 /** Digits that ten billion rows may sum up without leaving DECIMAL(38). */
 const SAFE_DIGITS = 28;
 
 /**
- * The sum of wide decimals in two parts, the multiples of a power of ten and the rest: DuckDB's own
- * sum would fail the whole statement when it overflows on the way.
+ * The sum of decimals. DuckDB's own fails the whole statement when it overflows on the way, so wide
+ * values go apart, in two parts: the multiples of a power of ten and the rest.
  */
 function decimalSum(input: Input): Sql {
+  const { value } = input;
   const { type } = input.expression;
   assert(type.kind === "decimal", "a sum of decimals");
   const { precision, scale } = type;
-  if (precision <= SAFE_DIGITS) return sum(input.value, input);
-  const unitDigits = Math.max(0, precision - scale - SAFE_DIGITS);
-  const unit = sql.literal(10n ** BigInt(unitDigits));
-  // Of two different decimals that are wide, DuckDB would take the remainder as a float.
-  const rest = sql`(${input.value} % CAST(${unit} AS ${typeSql(type)}))`;
+  if (precision <= SAFE_DIGITS) return sum(value, input);
+  const own = typeSql(type);
   const result = typeSql({ kind: "decimal", precision: 38, scale });
-  const low = sum(sql`CAST(${rest} AS ${result})`, input);
-  const whole = sql`CAST(${input.value} - ${rest} AS HUGEINT)`;
-  const high = sum(sql`${whole} // CAST(${unit} AS HUGEINT)`, input);
-  return sql`list_transform([{'high': ${high}, 'low': ${low}}], lambda _s:
-    TRY(CAST(CAST(TRY(_s.high * CAST(${unit} AS HUGEINT)) AS ${result}) + _s.low AS ${result})))[1]`;
+  const limit = sql`CAST(${sql.literal(powerOfTen(SAFE_DIGITS - scale))} AS ${own})`;
+  const isUsual = sql`${value} BETWEEN -${limit} AND ${limit}`;
+  const unit = sql.literal(powerOfTen(Math.max(0, precision - scale - SAFE_DIGITS)));
+  // Of two different decimals that are wide, DuckDB would take the remainder as a float.
+  const rest = sql`(${value} % CAST(${unit} AS ${own}))`;
+  const whole = sql`CAST(${value} - ${rest} AS HUGEINT) // CAST(${unit} AS HUGEINT)`;
+  const part = (name: string, one: Sql): Sql => sql`${sql.literal(name)}: ${sum(one, input)}`;
+  const fields = sql.join([
+    part("usual", sql`CASE WHEN ${isUsual} THEN CAST(${value} AS ${result}) END`),
+    part("high", sql`CASE WHEN NOT (${isUsual}) THEN ${whole} END`),
+    part("low", sql`CASE WHEN NOT (${isUsual}) THEN CAST(${rest} AS ${result}) END`),
+  ]);
+  const high = sql`CAST(_s.high * CAST(${unit} AS HUGEINT) AS ${result})`;
+  const wide = sql`TRY(CAST(${high} + _s.low + coalesce(_s.usual, 0) AS ${result}))`;
+  return sql`list_transform([{${fields}}], lambda _s:
+    CASE WHEN _s.high IS NULL THEN _s.usual ELSE ${wide} END)[1]`;
 }
 
-/** 2^43 and 2^-30. */
-const LARGE = sql`8796093022208.0::DOUBLE`;
-const SMALL = sql`9.313225746154785e-10::DOUBLE`;
+/** As text, since the exponent may be negative. */
+function powerOfTen(exponent: number): string {
+  return exponent >= 0 ? `1${"0".repeat(exponent)}` : `0.${"0".repeat(-exponent - 1)}1`;
+}
+
+/** From 2^-30 to the largest float below 2^43. */
+const USUAL = sql`BETWEEN 9.313225746154785e-10::DOUBLE AND 8796093022207.999::DOUBLE`;
 
 /**
- * A float sum that is the same whatever the order of the rows. Every usual value is a whole number of
- * 2^-83: its multiples of 2^-20 and the rest are summed as integers, which is exact. What is too
+ * A float sum that is the same whatever the order of the rows. Every usual value is a whole number
+ * of 2^-83: its multiples of 2^-20 and the rest are summed as integers, which is exact. What is too
  * large or too small for that is added in the order of the positions.
  */
-function floatSum(input: Input, result: (sum: Sql, count: Sql) => Sql): Sql {
-  const { value, scope, filter } = input;
-  const isUsual = sql`abs(${value}) >= ${SMALL} AND abs(${value}) < ${LARGE}`;
-  const scaled = sql`(${value} * 1048576)`;
+function floatSum(input: Input, result: (total: Sql, count: Sql) => Sql): Sql {
+  const { raw, scope, where } = input;
+  const isUsual = sql`abs(${raw}) ${USUAL}`;
+  const scaled = sql`(${raw} * 1048576)`;
   const high = sql`CASE WHEN ${isUsual} THEN CAST(trunc(${scaled}) AS BIGINT) END`;
   const low = sql`CASE WHEN ${isUsual}
     THEN CAST((${scaled} - trunc(${scaled})) * 9223372036854775808.0::DOUBLE AS BIGINT) END`;
-  const others = sql`CASE WHEN ${value} <> 0 AND NOT (${isUsual}) THEN ${value} END`;
-  const otherFilter = filter.text === "" ? sql` FILTER (WHERE ${others} IS NOT NULL)` : filter;
+  const isOther = sql`${raw} <> 0 AND isfinite(${raw}) AND NOT (${isUsual})`;
+  const others = filterOf(where === null ? isOther : sql`${where} AND ${isOther}`);
   const fields = sql.join([
     sql`'high': ${sum(high, input)}`,
     sql`'low': ${sum(low, input)}`,
-    sql`'others': sum(${others} ORDER BY ${scope.seq})${otherFilter}`,
-    sql`'rows': count(${value})${filter}`,
+    sql`'others': sum(${raw} ORDER BY ${scope.seq})${others}`,
+    sql`'rows': count(CASE WHEN isfinite(${raw}) THEN 1 END)${filterOf(where)}`,
   ]);
   const unit = sql`9671406556917033397649408.0::DOUBLE`;
   // One rounding of the exact sum; two where it is so large that 128 bits do not hold it.

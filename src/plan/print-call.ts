@@ -14,7 +14,9 @@ export interface PrintedCall {
   readonly c: Sql;
 }
 
-/** Longer text is computed once, in a lambda; shorter is repeated, which DuckDB notices and saves. */
+/**
+ * Longer text is computed once, in a lambda; shorter is repeated, which DuckDB notices and saves.
+ */
 const REPEATED_LENGTH = 120;
 
 /** SQL that names a value more than once, without growing twice as long with every level. */

@@ -1,4 +1,6 @@
-/** Constants and types in DuckDB's words. Every constant carries its type, so nothing is guessed. */
+/**
+ * Constants and types in DuckDB's words. Every constant carries its type, so nothing is guessed.
+ */
 import { sql, type Sql } from "../core/sql.ts";
 import { type ColumnType, type Constant } from "./plan.ts";
 

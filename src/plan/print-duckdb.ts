@@ -17,8 +17,13 @@ export function columnTypeToDuckdb(type: ColumnType): string {
   return typeSql(type).text;
 }
 
-/** `column` says how a column is written; by default its quoted name. A float's zero has no sign. */
-export function printExpression(expression: Expression, column: (name: string) => Sql = sql.id): Sql {
+/**
+ * `column` says how a column is written; by default its quoted name. A float's zero has no sign.
+ */
+export function printExpression(
+  expression: Expression,
+  column: (name: string) => Sql = sql.id,
+): Sql {
   return printStored(expression, (leaf) => {
     assert(leaf.kind === "column", "an expression of one row names columns only");
     return column(leaf.name);
@@ -26,8 +31,8 @@ export function printExpression(expression: Expression, column: (name: string) =
 }
 
 /**
- * One SQL expression for a SELECT with GROUP BY. Arithmetic over aggregates is a lambda over a struct
- * of them, since TRY takes no aggregates.
+ * One SQL expression for a SELECT with GROUP BY. Arithmetic over aggregates is a lambda over a
+ * struct of them, since TRY takes no aggregates.
  */
 export function printAggregate(aggregate: Aggregate, scope: AggregateScope): Sql {
   if (aggregate.kind === "aggregate") return printBaseAggregate(aggregate, scope);

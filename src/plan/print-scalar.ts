@@ -12,7 +12,9 @@ type PrintLeaf = (leaf: Leaf) => Sql;
 
 type Printer = (call: PrintedCall) => Sql;
 
-/** As it is stored or grouped by: a float's zero loses its sign, which nothing else would notice. */
+/**
+ * As it is stored or grouped by: a float's zero loses its sign, which nothing else would notice.
+ */
 export function printStored(node: TypedNode, leaf: PrintLeaf): Sql {
   const printed = printScalar(node, leaf);
   return node.type.kind === "float64" ? sql`(${printed} + 0.0::DOUBLE)` : printed;
@@ -24,8 +26,10 @@ export function printScalar(node: TypedNode, leaf: PrintLeaf): Sql {
   return mayOverflow(node) ? finite(printed) : printed;
 }
 
-/** A float chain may give NaN or infinity here; nothing on the way turns those into numbers again. */
-function printUnchecked(node: TypedNode, leaf: PrintLeaf): Sql {
+/**
+ * A float chain may give NaN or infinity here; nothing on the way turns those into numbers again.
+ */
+export function printUnchecked(node: TypedNode, leaf: PrintLeaf): Sql {
   if (node.kind === "constant") return constantSql(node.value, node.type);
   if (node.kind !== "call") return leaf(node);
   const operands = node.arguments.map((operand, index) =>
@@ -38,7 +42,9 @@ function printUnchecked(node: TypedNode, leaf: PrintLeaf): Sql {
 const OVERFLOWING: ReadonlySet<ScalarOperator> = new Set(["add", "subtract", "multiply", "divide"]);
 const PASSING: ReadonlySet<ScalarOperator> = new Set(["negate", "abs", "round", "floor", "ceil"]);
 
-/** Whether infinity in this operand is sure to show in the result: then one check at the end does. */
+/**
+ * Whether infinity in this operand is sure to show in the result: then one check at the end does.
+ */
 function staysInfinite(node: CallTree, index: number): boolean {
   if (node.type.kind !== "float64" || node.arguments[index]?.type.kind !== "float64") return false;
   // `1 / infinity` is 0 and `1 % infinity` is 1, so what stands on the right is checked first.
@@ -77,7 +83,10 @@ function arithmetic(compute: (a: Sql, b: Sql) => Sql): Printer {
   };
 }
 
-/** DuckDB keeps sums and products of decimals of 18 digits at 18 digits, and fails where they do not fit. */
+/**
+ * DuckDB keeps sums and products of decimals of 18 digits at 18 digits, and fails where they do not
+ * fit.
+ */
 const NARROW_DIGITS = 18;
 
 /** Wide decimals: the sides get the width of the result first; in a sum its scale as well. */
@@ -141,7 +150,9 @@ const PRINTERS: Readonly<Record<ScalarOperator, Printer>> = {
   case: ({ operands }) => {
     const branches: Sql[] = [];
     for (let index = 0; index + 2 < operands.length; index += 2) {
-      branches.push(sql`WHEN ${operands[index] ?? sql`NULL`} THEN ${operands[index + 1] ?? sql`NULL`}`);
+      branches.push(
+        sql`WHEN ${operands[index] ?? sql`NULL`} THEN ${operands[index + 1] ?? sql`NULL`}`,
+      );
     }
     return sql`CASE ${sql.join(branches, " ")} ELSE ${operands.at(-1) ?? sql`NULL`} END`;
   },

@@ -39,8 +39,10 @@ function dateStart(instant: Sql, unit: string, zone: string): Sql {
     lambda(sql`CAST(timezone(${name}, ${start}) AS TIMESTAMP)`, sql`_last`, (last) => {
       const earlier = sql`(${last} - INTERVAL 3 HOURS)`;
       const first = sql`(${start} - (${local(earlier, zone)} - ${earlier}))`;
-      return lambda(first, sql`_first`, (v) =>
-        sql`CASE WHEN ${local(v, zone)} = ${start} THEN ${v} ELSE ${last} END`,
+      return lambda(
+        first,
+        sql`_first`,
+        (v) => sql`CASE WHEN ${local(v, zone)} = ${start} THEN ${v} ELSE ${last} END`,
       );
     }),
   );
@@ -75,8 +77,9 @@ export function printExtract({ node, a }: PrintedCall): Sql {
 }
 
 export function printAddDuration({ a, b }: PrintedCall): Sql {
-  return bind(sql`(epoch_us(${a}) + ${b})`, (us) =>
-    sql`CASE WHEN ${us} BETWEEN ${MIN_TIME} AND ${MAX_TIME} THEN make_timestamp(${us}) END`,
+  return bind(
+    sql`(epoch_us(${a}) + ${b})`,
+    (us) => sql`CASE WHEN ${us} BETWEEN ${MIN_TIME} AND ${MAX_TIME} THEN make_timestamp(${us}) END`,
   );
 }
 

@@ -54,7 +54,11 @@ function resolveColumns(value: unknown, problems: Problems): readonly ColumnPlan
   }
   const names = Object.keys(value);
   if (names.length > MAX_COLUMNS) {
-    problems.add(`${names.length} columns`, `at most ${MAX_COLUMNS}`, "put the rest in a json column");
+    problems.add(
+      `${names.length} columns`,
+      `at most ${MAX_COLUMNS}`,
+      "put the rest in a json column",
+    );
     return [];
   }
   checkNoTwins(names, problems);
@@ -75,11 +79,12 @@ function resolveColumn(name: string, value: unknown, problems: Problems): Column
   const type = resolveType(spec, problems);
   if (type === undefined) return undefined;
   const options = type.kind === "timestamp" ? timestampOptions(spec, problems) : {};
-  const column: ColumnPlan = { name, type, nullable: spec.nullable === true, ...options };
+  const column: ColumnPlan = { name, type, nullable: spec.nullable, ...options };
   if (spec.default === undefined) return column;
   const constant = exactConstant(type, spec.default.value);
   if (constant !== undefined) return { ...column, default: constant };
-  const hint = spec.default.value === null ? ".nullable()" : `.default(…) with ${constantExample(type)}`;
+  const hint =
+    spec.default.value === null ? ".nullable()" : `.default(…) with ${constantExample(type)}`;
   problems.at("default").add(show(spec.default.value), constantExample(type), hint);
   return column;
 }
@@ -128,7 +133,11 @@ function resolveEventTime(
   const expected = "the name of a timestamp column that is never null";
   const names = times.map((one) => one.name);
   if (column === undefined) {
-    problems.add(show(value), expected, names.length === 0 ? "time: column.timestamp()" : nameHint(value, names));
+    problems.add(
+      show(value),
+      expected,
+      names.length === 0 ? "time: column.timestamp()" : nameHint(value, names),
+    );
   } else if (column.type.kind !== "timestamp") {
     problems.add(`${show(value)}, a column of ${column.type.kind}`, expected, nameHint("", names));
   } else if (column.nullable) {
@@ -152,9 +161,13 @@ function resolveNames(
   for (const [index, name] of (value as unknown[]).entries()) {
     const at = problems.at(`[${index}]`);
     const column = columns.find((one) => one.name === name);
-    const hint = nameHint(name, usable.map((one) => one.name));
+    const hint = nameHint(
+      name,
+      usable.map((one) => one.name),
+    );
     if (column === undefined) at.add(show(name), "the name of a column", hint);
-    else if (names.includes(column.name)) at.add(`${show(name)} again`, "each name once", "leave it out");
+    else if (names.includes(column.name))
+      at.add(`${show(name)} again`, "each name once", "leave it out");
     else if (!usable.includes(column)) {
       const found = column.type.kind === "json" ? "a json column" : "a nullable column";
       at.add(`${show(name)}, ${found}`, "a column that always has a value to compare", hint);

@@ -70,7 +70,11 @@ function treeOf(value: unknown, problems: Problems, write: string): ExpressionNo
     return problems.add(show(value), "an expression", write);
   }
   if (countNodes(node as ExpressionNode) > MAX_NODES) {
-    return problems.add("a huge expression", `at most ${MAX_NODES} operators and columns`, "split it");
+    return problems.add(
+      "a huge expression",
+      `at most ${MAX_NODES} operators and columns`,
+      "split it",
+    );
   }
   return node as ExpressionNode;
 }
@@ -143,7 +147,11 @@ function resolveOperand(
   const operator = node.operator as ScalarOperator;
   const rule = Object.hasOwn(OPERATOR_RULES, operator) ? OPERATOR_RULES[operator] : undefined;
   if (rule === undefined) {
-    return problems.add(`the operator ${show(node.operator)}`, "one of this version", "see the docs");
+    return problems.add(
+      `the operator ${show(node.operator)}`,
+      "one of this version",
+      "see the docs",
+    );
   }
   const method = METHODS[operator] ?? operator;
   const operands = node.arguments.map((one, index) =>
@@ -162,8 +170,7 @@ function resolveAggregate(
 ): Aggregate | undefined {
   const at = problems.at(node.function);
   const before = problems.list.length;
-  const argument =
-    node.argument === null ? null : resolveRowNode(node.argument, scope, at, depth);
+  const argument = node.argument === null ? null : resolveRowNode(node.argument, scope, at, depth);
   const where =
     node.where === null ? null : resolveCondition(node.where, scope, at.at("where"), depth);
   if (argument === undefined || where === undefined || problems.list.length > before) {

@@ -51,7 +51,11 @@ export function resolveWindow(
 ): WindowPlan | undefined {
   const spec = isBranded(value, "window") ? (value as { spec?: unknown }).spec : undefined;
   if (!isRecord(spec)) {
-    return problems.add(show(value), "a window", "tumbling({ from: …, size: \"5m\", measure: { … } })");
+    return problems.add(
+      show(value),
+      "a window",
+      'tumbling({ from: …, size: "5m", measure: { … } })',
+    );
   }
   problems.unknownKeys(spec, KEYS);
   const from = resolveSource(spec["from"], sources, problems.at("from"));
@@ -92,7 +96,11 @@ function resolveSource(
     isBranded(value, "window") ||
     (typeof value === "string" && !names.includes(value) && sources.windowNames.includes(value));
   if (isWindow) {
-    return problems.add("a window", "a dataset: windows over windows do not exist yet", nameHint("", names));
+    return problems.add(
+      "a window",
+      "a dataset: windows over windows do not exist yet",
+      nameHint("", names),
+    );
   }
   const name = typeof value === "string" ? value : sources.nameOf(value);
   const dataset = sources.datasets.find((one) => one.plan.name === name);
@@ -140,11 +148,7 @@ function calendarSize(
   return { kind: "calendar", unit: row.unit, count: count * row.months };
 }
 
-function resolveTimezone(
-  value: unknown,
-  size: WindowSize | undefined,
-  problems: Problems,
-): string {
+function resolveTimezone(value: unknown, size: WindowSize | undefined, problems: Problems): string {
   if (value === undefined) return WINDOW_DEFAULTS.timezone;
   const hint = zoneProblem(value);
   if (hint !== undefined) problems.add(show(value), "the name of a time zone", hint);
@@ -166,11 +170,7 @@ function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {
   return WINDOW_DEFAULTS.late;
 }
 
-function resolveWhere(
-  value: unknown,
-  scope: RowScope,
-  problems: Problems,
-): Expression | undefined {
+function resolveWhere(value: unknown, scope: RowScope, problems: Problems): Expression | undefined {
   if (value === undefined) return undefined;
   const expression = resolveExpression(value, scope, problems);
   return expression && asCondition(expression, problems);
@@ -241,9 +241,16 @@ function checkResultNames(
   ];
   for (const { name, at } of places) {
     if (!OWN_COLUMNS.includes(name.toLowerCase())) continue;
-    at.add(`the name ${show(name)}`, `another one: every result has ${OWN_COLUMNS.join(", ")}`, "rename it");
+    at.add(
+      `the name ${show(name)}`,
+      `another one: every result has ${OWN_COLUMNS.join(", ")}`,
+      "rename it",
+    );
   }
-  checkNoTwins(places.map((one) => one.name), problems);
+  checkNoTwins(
+    places.map((one) => one.name),
+    problems,
+  );
 }
 
 function resultColumns(

@@ -49,7 +49,12 @@ function problems(definition: unknown): readonly Problem[] {
 }
 
 const inDataset = (spec: object): readonly Problem[] =>
-  problems(defineProject({ name: "p", datasets: { ticks: loose({ columns, eventTime: "time", ...spec }) } }));
+  problems(
+    defineProject({
+      name: "p",
+      datasets: { ticks: loose({ columns, eventTime: "time", ...spec }) },
+    }),
+  );
 const inWindow = (spec: object): readonly Problem[] =>
   problems(
     defineProject({
@@ -65,9 +70,16 @@ describe("a resolved project", () => {
     from: ticks,
     size: "5m",
     by: ["symbol"],
-    measure: { open: first("price"), range: max("price").minus(min("price")), volume: sum("qty"), n: count() },
+    measure: {
+      open: first("price"),
+      range: max("price").minus(min("price")),
+      volume: sum("qty"),
+      n: count(),
+    },
   });
-  const plan = resolveProject(defineProject({ name: "market", datasets: { ticks }, windows: { bars } }));
+  const plan = resolveProject(
+    defineProject({ name: "market", datasets: { ticks }, windows: { bars } }),
+  );
 
   it("has every default filled in", () => {
     expect(plan.datasets[0]).toMatchObject({
@@ -75,7 +87,11 @@ describe("a resolved project", () => {
       watermark: { outOfOrdernessUs: 0, idleTimeoutUs: 60_000_000, maxFutureSkewUs: 600_000_000 },
       dedup: null,
     });
-    expect(plan.windows[0]).toMatchObject({ timezone: "UTC", allowedLatenessUs: 0, late: "update" });
+    expect(plan.windows[0]).toMatchObject({
+      timezone: "UTC",
+      allowedLatenessUs: 0,
+      late: "update",
+    });
   });
 
   it("knows the columns of its results", () => {
@@ -97,7 +113,9 @@ describe("a resolved project", () => {
   it("is frozen, plain JSON, with a fingerprint of its content alone", () => {
     expect(Object.isFrozen(plan.datasets[0]?.columns[0])).toBe(true);
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
-    const again = resolveProject(defineProject({ name: "market", windows: { bars }, datasets: { ticks } }));
+    const again = resolveProject(
+      defineProject({ name: "market", windows: { bars }, datasets: { ticks } }),
+    );
     expect(again.fingerprint).toBe(plan.fingerprint);
     const other = resolveProject(defineProject({ name: "market", datasets: { ticks } }));
     expect(other.fingerprint).not.toBe(plan.fingerprint);
@@ -128,7 +146,12 @@ describe("a resolved project", () => {
           name: "p",
           datasets: { ticks },
           windows: {
-            w: tumbling({ from: ticks, size: text, timezone: "Asia/Kolkata", measure: { n: count() } }),
+            w: tumbling({
+              from: ticks,
+              size: text,
+              timezone: "Asia/Kolkata",
+              measure: { n: count() },
+            }),
           },
         }),
       ).windows[0]?.size;
@@ -168,15 +191,23 @@ describe("mistakes in a project", () => {
     expect(problems({ name: "p" })).toMatchObject([{ path: "", expected: "a project" }]);
     expect(problems(undefined)).toMatchObject([{ found: "nothing" }]);
     expect(places(problems(defineProject({ name: "p", datasets: {} })))).toEqual(["datasets"]);
-    expect(places(problems(defineProject({ name: "p", datasets: { a: 5 as never } })))).toEqual(["datasets.a"]);
+    expect(places(problems(defineProject({ name: "p", datasets: { a: 5 as never } })))).toEqual([
+      "datasets.a",
+    ]);
   });
 
   it("include names that clash, are reserved, or mean two things", () => {
     const bars = tumbling({ from: ticks, size: "5m", measure: { n: count() } });
     expect(
-      places(problems(defineProject({ name: "p", datasets: { ticks, order: ticks }, windows: { ticks: bars } }))),
+      places(
+        problems(
+          defineProject({ name: "p", datasets: { ticks, order: ticks }, windows: { ticks: bars } }),
+        ),
+      ),
     ).toEqual(["datasets.order", "datasets.order", "windows.ticks"]);
-    expect(places(problems(defineProject({ name: "p", datasets: { _ticks: ticks } })))).toEqual(["datasets._ticks"]);
+    expect(places(problems(defineProject({ name: "p", datasets: { _ticks: ticks } })))).toEqual([
+      "datasets._ticks",
+    ]);
   });
 
   it("include columns that cannot be", () => {
@@ -226,38 +257,61 @@ describe("mistakes in a project", () => {
   });
 
   it("include windows that cannot be", () => {
-    for (const size of ["0m", "-5m", "1us", "400 days", "0 days", 5, undefined]) {
-      expect(places(inWindow({ size })), String(size)).toEqual(["windows.bars.size"]);
-    }
+    const sizes = ["0m", "-5m", "1us", "400 days", "0 days", 5, undefined];
+    expect(sizes.map((size) => places(inWindow({ size })))).toEqual(
+      sizes.map(() => ["windows.bars.size"]),
+    );
     expect(places(inWindow({ timezone: "Asia/Tokyo" }))).toEqual(["windows.bars.timezone"]);
-    for (const timezone of ["Mars/Base", "+09:00", "asia/tokyo", "EST", 9]) {
-      expect(places(inWindow({ size: "1 day", timezone })), String(timezone)).toEqual(["windows.bars.timezone"]);
-    }
+    const zones = ["Mars/Base", "+09:00", "asia/tokyo", "EST", 9];
+    expect(zones.map((timezone) => places(inWindow({ size: "1 day", timezone })))).toEqual(
+      zones.map(() => ["windows.bars.timezone"]),
+    );
     expect(places(inWindow({ late: "drop", allowedLateness: "-1s" }))).toEqual([
       "windows.bars.allowedLateness",
       "windows.bars.late",
     ]);
-    expect(places(inWindow({ by: ["symbl", "extra"] }))).toEqual(["windows.bars.by[0]", "windows.bars.by[1]"]);
-    expect(places(inWindow({ by: { window_end: "symbol" }, measure: { Symbol: count(), revision: count() } }))).toEqual(
-      ["windows.bars.by.window_end", "windows.bars.measure.revision"],
-    );
-    expect(places(inWindow({ by: ["symbol"], measure: { Symbol: count() } }))).toEqual(["windows.bars.Symbol"]);
+    expect(places(inWindow({ by: ["symbl", "extra"] }))).toEqual([
+      "windows.bars.by[0]",
+      "windows.bars.by[1]",
+    ]);
+    expect(
+      places(
+        inWindow({ by: { window_end: "symbol" }, measure: { Symbol: count(), revision: count() } }),
+      ),
+    ).toEqual(["windows.bars.by.window_end", "windows.bars.measure.revision"]);
+    expect(places(inWindow({ by: ["symbol"], measure: { Symbol: count() } }))).toEqual([
+      "windows.bars.Symbol",
+    ]);
   });
 
   it("say that windows read datasets only, for now", () => {
     const bars = tumbling({ from: ticks, size: "5m", measure: { n: count() } });
-    const windows = { bars, hours: looseWindow({ from: bars, size: "1h", measure: { n: sum("n") } }) };
+    const windows = {
+      bars,
+      hours: looseWindow({ from: bars, size: "1h", measure: { n: sum("n") } }),
+    };
     const list = problems(defineProject({ name: "p", datasets: { ticks }, windows }));
     expect(list).toMatchObject([{ path: "windows.hours.from", found: "a window" }]);
-    const unlisted = looseWindow({ from: loose({ columns, eventTime: "time" }), size: "1h", measure: { n: count() } });
-    const other = problems(defineProject({ name: "p", datasets: { ticks }, windows: { unlisted } }));
+    const unlisted = looseWindow({
+      from: loose({ columns, eventTime: "time" }),
+      size: "1h",
+      measure: { n: count() },
+    });
+    const other = problems(
+      defineProject({ name: "p", datasets: { ticks }, windows: { unlisted } }),
+    );
     expect(other[0]?.found).toBe("a dataset that the project does not list");
   });
 
   it("do not follow from one another", () => {
-    const broken = loose({ columns: { ...columns, price: column.decimal(99, 1) }, eventTime: "time" });
+    const broken = loose({
+      columns: { ...columns, price: column.decimal(99, 1) },
+      eventTime: "time",
+    });
     const bars = looseWindow({ from: broken, size: "5m", measure: { open: first("price") } });
-    const list = problems(defineProject({ name: "p", datasets: { ticks: broken }, windows: { bars } }));
+    const list = problems(
+      defineProject({ name: "p", datasets: { ticks: broken }, windows: { bars } }),
+    );
     expect(places(list)).toEqual(["datasets.ticks.columns.price"]);
   });
 });
@@ -269,7 +323,8 @@ describe("types of expressions", () => {
     };
     const project = defineProject({ name: "p", datasets: { ticks }, windows });
     const [problem] = problems(project);
-    if (problem !== undefined) return `${problem.path.replace("windows.w.by.", "")}: ${problem.found}`;
+    if (problem !== undefined)
+      return `${problem.path.replace("windows.w.by.", "")}: ${problem.found}`;
     const type = resolveProject(project).windows[0]?.by[0]?.type;
     return type === undefined ? "nothing" : typeName(type);
   };
@@ -319,7 +374,7 @@ describe("types of expressions", () => {
       [col("time").truncate("day", "Nowhere"), 'x.truncate[2]: "Nowhere"'],
       [col("day").truncate("hour"), 'x.truncate[1]: "hour"'],
       [col("time").plusDuration("1 month"), 'x.plusDuration[1]: "1 month"'],
-      [col("ratio").cast("text" as never), "x.cast[1]: text"],
+      [col("ratio").cast("text"), "x.cast[1]: text"],
       [col("symbol").cast("varchar" as never), 'x.cast[1]: "varchar"'],
       [col("ratio").gt(Number.NaN), "x.gt[1]: NaN"],
       [when(col("qty").gt(1)).then(1).otherwise("a"), 'x.when[2]: "a"'],
@@ -346,7 +401,8 @@ describe("types of measures", () => {
     const windows = { w: looseWindow({ from: ticks, size: "5m", measure: { x: measure } }) };
     const project = defineProject({ name: "p", datasets: { ticks }, windows });
     const [problem] = problems(project);
-    if (problem !== undefined) return `${problem.path.replace("windows.w.measure.", "")}: ${problem.found}`;
+    if (problem !== undefined)
+      return `${problem.path.replace("windows.w.measure.", "")}: ${problem.found}`;
     const type = resolveProject(project).windows[0]?.measures[0]?.type;
     return type === undefined ? "nothing" : typeName(type);
   };

@@ -11,8 +11,8 @@ import { resolveWindow } from "./resolve-window.ts";
 const MAX_RELATIONS = 1000;
 
 /**
- * Throws one `KRB_PROJECT_INVALID` with all mistakes in `details.problems`, each with its path, what
- * was found and expected there, and how to write it.
+ * Throws one `KRB_PROJECT_INVALID` with all mistakes in `details.problems`, each with its path,
+ * what was found and expected there, and how to write it.
  */
 export function resolveProject(definition: unknown): Plan {
   const problems = new Problems();
@@ -26,7 +26,11 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     ? (definition as { spec?: unknown }).spec
     : undefined;
   if (!isRecord(spec)) {
-    return problems.add(show(definition), "a project", "defineProject({ name: …, datasets: { … } })");
+    return problems.add(
+      show(definition),
+      "a project",
+      "defineProject({ name: …, datasets: { … } })",
+    );
   }
   problems.unknownKeys(spec, ["name", "datasets", "windows"]);
   const name = resolveName(spec["name"], problems.at("name"));
@@ -80,7 +84,8 @@ function relations(
     problems.add(`${entries.length} of them`, `at most ${MAX_RELATIONS}`, "split the project");
     return [];
   }
-  if (entries.length === 0 && isRequired) problems.add("nothing", "at least one dataset", "{ ticks }");
+  if (entries.length === 0 && isRequired)
+    problems.add("nothing", "at least one dataset", "{ ticks }");
   return entries;
 }
 
@@ -126,4 +131,3 @@ function deepFreeze<T>(value: T): T {
   }
   return value;
 }
-

@@ -115,4 +115,3 @@ function zoneOf(call: Call, index: number, node: TypedNode | undefined): string 
 function textNode(value: string): TypedNode {
   return { kind: "constant", value, type: text };
 }
-

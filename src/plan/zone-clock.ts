@@ -1,4 +1,6 @@
-/** What the clocks of a zone show, as a list of the moments when they change. No Intl call a row. */
+/**
+ * What the clocks of a zone show, as a list of the moments when they change. No Intl call a row.
+ */
 
 const DAY_MS = 86_400_000;
 /** JavaScript's dates end here; zones are constant long before. */

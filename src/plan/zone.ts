@@ -16,7 +16,9 @@ export function zoneProblem(zone: unknown): string | undefined {
     : didYouMean(zone, known);
 }
 
-/** Other names of the same zones (`Asia/Kolkata`, `US/Eastern`) are not listed, but they are right. */
+/**
+ * Other names of the same zones (`Asia/Kolkata`, `US/Eastern`) are not listed, but they are right.
+ */
 function isAccepted(zone: string): boolean {
   try {
     Intl.DateTimeFormat("en-US", { timeZone: zone });

@@ -54,7 +54,9 @@ function aggregate<C extends string, R>(name: string, argument: unknown): Aggreg
 }
 
 /** How many rows; with an argument, how many where it is not null. */
-export function count<A extends Argument<string> = never>(argument?: A): Aggregate<Read<A>, number> {
+export function count<A extends Argument<string> = never>(
+  argument?: A,
+): Aggregate<Read<A>, number> {
   return aggregate("count", argument);
 }
 
@@ -86,12 +88,16 @@ export function max<A extends Argument<string>>(argument: A): Aggregate<Read<A>,
   return aggregate("max", argument);
 }
 
-/** The value with the smallest event time that is not null; of equal times the one that came first. */
+/**
+ * The value with the smallest event time that is not null; of equal times the one that came first.
+ */
 export function first<A extends Argument<string>>(argument: A): Aggregate<Read<A>, Picked<A>> {
   return aggregate("first", argument);
 }
 
-/** The value with the largest event time that is not null; of equal times the one that came last. */
+/**
+ * The value with the largest event time that is not null; of equal times the one that came last.
+ */
 export function last<A extends Argument<string>>(argument: A): Aggregate<Read<A>, Picked<A>> {
   return aggregate("last", argument);
 }

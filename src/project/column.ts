@@ -96,8 +96,8 @@ type Decimal = Plain<"decimal", string, string | number>;
 type Timestamp = Plain<"timestamp", string, string | number | Date>;
 
 /**
- * The column types. In rows that go in, 64-bit integers and decimals beyond what a JavaScript number
- * holds exactly are written as text; in answers they come as text too.
+ * The column types. In rows that go in, 64-bit integers and decimals beyond what a JavaScript
+ * number holds exactly are written as text; in answers they come as text too.
  */
 export const column = Object.freeze({
   boolean: () => plain<Plain<"boolean", boolean>>("boolean"),

@@ -1,4 +1,7 @@
-/** Conditions and measures as values: `col("price").times("qty")` builds a tree and computes nothing. */
+/**
+ * Conditions and measures as values: `col("price").times("qty")` builds a tree and computes
+ * nothing.
+ */
 import { BRAND, isBranded, type Branded } from "./brand.ts";
 import {
   type ArithmeticOf,
@@ -12,7 +15,11 @@ import {
 export type ExpressionNode =
   | { readonly kind: "column"; readonly name: unknown }
   | { readonly kind: "constant"; readonly value: unknown }
-  | { readonly kind: "call"; readonly operator: string; readonly arguments: readonly ExpressionNode[] }
+  | {
+      readonly kind: "call";
+      readonly operator: string;
+      readonly arguments: readonly ExpressionNode[];
+    }
   | {
       readonly kind: "aggregate";
       readonly function: string;
@@ -59,9 +66,11 @@ export type CastTarget =
  * A value that is computed: of a row, or of a window's rows. Whatever its type cannot hold (an
  * overflow, a division by zero, a cast that does not fit) is null, and so is any result of null.
  */
-export class Expression<C extends string = string, L extends Level = Level, R = unknown>
-  implements Branded<"expression">
-{
+export class Expression<
+  C extends string = string,
+  L extends Level = Level,
+  R = unknown,
+> implements Branded<"expression"> {
   declare readonly [BRAND]: "expression";
   /** For the compiler only: the columns that it reads, where it may stand, what it gives. */
   declare readonly columns?: C;
@@ -85,7 +94,9 @@ export class Expression<C extends string = string, L extends Level = Level, R = 
     return call("multiply", this, other);
   }
   /** Always a float64, also of two integers; by zero it is null. */
-  dividedBy<C2 extends string = never>(other: Operand<C2, L>): Expression<C | C2, L, number | null> {
+  dividedBy<C2 extends string = never>(
+    other: Operand<C2, L>,
+  ): Expression<C | C2, L, number | null> {
     return call("divide", this, other);
   }
   /** The remainder, with the sign of the left side; by zero it is null. */
@@ -169,7 +180,9 @@ export class Expression<C extends string = string, L extends Level = Level, R = 
   length(): Expression<C, L, IntegerOf> {
     return call("length", this);
   }
-  concat<C2 extends string = never>(...others: readonly Operand<C2, L>[]): Expression<C | C2, L, TextOf> {
+  concat<C2 extends string = never>(
+    ...others: readonly Operand<C2, L>[]
+  ): Expression<C | C2, L, TextOf> {
     return call("concat", this, ...others);
   }
   /** From the `start`th code point, counted from 1; to the end where no length is given. */
@@ -205,7 +218,9 @@ export class Expression<C extends string = string, L extends Level = Level, R = 
     return call("addDuration", this, duration);
   }
   /** Microseconds from the other timestamp to this one. */
-  microsecondsSince<C2 extends string = never>(other: Operand<C2, L>): Expression<C | C2, L, IntegerOf> {
+  microsecondsSince<C2 extends string = never>(
+    other: Operand<C2, L>,
+  ): Expression<C | C2, L, IntegerOf> {
     return call("differenceUs", this, other);
   }
 
@@ -228,8 +243,12 @@ export function coalesce<C extends string, L extends Level, C2 extends string = 
   return call("coalesce", first, ...others);
 }
 
-/** `when(condition).then(value).when(…).then(…).otherwise(value)`; the first that is true counts. */
-export function when<C extends string, L extends Level>(condition: Expression<C, L>): Condition<C, L> {
+/**
+ * `when(condition).then(value).when(…).then(…).otherwise(value)`; the first that is true counts.
+ */
+export function when<C extends string, L extends Level>(
+  condition: Expression<C, L>,
+): Condition<C, L> {
   return new Condition<C, L>([], condition);
 }
 

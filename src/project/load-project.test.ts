@@ -52,7 +52,10 @@ describe("loading a project file", () => {
 
   it("names the modules that it is made of, and sees edits", async () => {
     const lib = await put("lib/names.ts", 'export const name: string = "one";');
-    const text = GOOD.replace("export default", 'import { name } from "./lib/names.ts"; export default');
+    const text = GOOD.replace(
+      "export default",
+      'import { name } from "./lib/names.ts"; export default',
+    );
     const path = await put("kurobe.config.ts", text.replace('"market"', "name"));
     const loaded = await loadProject(directory);
     expect(loaded.files).toEqual([path, lib].sort());
@@ -62,9 +65,15 @@ describe("loading a project file", () => {
   });
 
   it("takes packages from the project's own node_modules", async () => {
-    await put("node_modules/names/package.json", '{ "name": "names", "type": "module", "main": "i.js" }');
+    await put(
+      "node_modules/names/package.json",
+      '{ "name": "names", "type": "module", "main": "i.js" }',
+    );
     await put("node_modules/names/i.js", 'export const name = "from_package";');
-    const text = GOOD.replace('"market"', "name").replace("import", 'import { name } from "names"; import');
+    const text = GOOD.replace('"market"', "name").replace(
+      "import",
+      'import { name } from "names"; import',
+    );
     await put("kurobe.config.mts", text);
     const loaded = await loadProject(directory);
     expect(resolveProject(loaded.definition).name).toBe("from_package");
@@ -76,7 +85,10 @@ describe("loading a project file", () => {
       "lib/place.ts",
       'import { basename } from "node:path"; export const name = basename(import.meta.url, ".ts");',
     );
-    const text = GOOD.replace("export default", 'import { name } from "./lib/place.ts"; export default');
+    const text = GOOD.replace(
+      "export default",
+      'import { name } from "./lib/place.ts"; export default',
+    );
     await put("kurobe.config.ts", text.replace('"market"', "name"));
     expect(resolveProject((await loadProject(directory)).definition).name).toBe("place");
   });

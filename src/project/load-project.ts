@@ -23,8 +23,8 @@ export interface LoadedProject {
 }
 
 /**
- * Looks in `directory` and upward, or takes `path` where it names a file. Packages are not bundled, so
- * they are what the project has installed; `"kurobe"` is always the copy that is running.
+ * Looks in `directory` and upward, or takes `path` where it names a file. Packages are not bundled,
+ * so they are what the project has installed; `"kurobe"` is always the copy that is running.
  */
 export async function loadProject(directory: string, path?: string): Promise<LoadedProject> {
   const found = path === undefined ? await findProject(directory) : resolve(directory, path);
@@ -105,14 +105,14 @@ async function bundle(path: string): Promise<Bundle> {
 
 const externalPackages: Plugin = {
   name: "external-packages",
-  setup({ onResolve }) {
+  setup(build) {
     // Node 20 cannot import our TypeScript, so from source our own modules go into the bundle.
-    onResolve({ filter: /^kurobe$/ }, () =>
+    build.onResolve({ filter: /^kurobe$/ }, () =>
       OWN_ENTRY.endsWith(".ts")
         ? { path: OWN_ENTRY }
         : { path: pathToFileURL(OWN_ENTRY).href, external: true },
     );
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+    build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
       kind === "entry-point" || isAbsolute(path) ? undefined : { path, external: true },
     );
   },
@@ -123,8 +123,8 @@ const LOADERS: Readonly<Record<string, "ts" | "js">> = { t: "ts", j: "js" };
 /** The bundle lies elsewhere: what a module says about its own place must stay true. */
 const ownPlace: Plugin = {
   name: "own-place",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
+  setup(build) {
+    build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
       if (!/import\.meta|__dirname|__filename/.test(source)) return undefined;
       const values = { url: pathToFileURL(path).href, path, directory: dirname(path) };
@@ -201,7 +201,11 @@ function definitionOf(path: string, exported: unknown): ProjectDefinition {
     });
   }
   if (isBranded(value, "project")) return value as ProjectDefinition;
-  throw new KurobeError("KRB_PROJECT_NOT_A_PROJECT", `the default export of ${path} is no project`, {
-    details: { path },
-  });
+  throw new KurobeError(
+    "KRB_PROJECT_NOT_A_PROJECT",
+    `the default export of ${path} is no project`,
+    {
+      details: { path },
+    },
+  );
 }

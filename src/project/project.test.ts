@@ -124,7 +124,11 @@ describe("types", () => {
   });
 
   it("refuse column names that the dataset does not have", () => {
-    const columns = { at: column.timestamp(), maybe: column.timestamp().nullable(), n: column.int32() };
+    const columns = {
+      at: column.timestamp(),
+      maybe: column.timestamp().nullable(),
+      n: column.int32(),
+    };
     // @ts-expect-error not a column
     dataset({ columns, eventTime: "att" });
     // @ts-expect-error a nullable column cannot say when a row happened

@@ -24,7 +24,9 @@ type OptionalName<C extends Columns> = {
   [K in keyof C]: C[K] extends Column<infer T> ? (T["optional"] extends true ? K : never) : never;
 }[keyof C];
 
-/** A row of a dataset on its way in: columns that are nullable or have a default may be left out. */
+/**
+ * A row of a dataset on its way in: columns that are nullable or have a default may be left out.
+ */
 export type NewRow<T> =
   T extends DatasetDefinition<infer C>
     ? Flat<

@@ -67,8 +67,8 @@ type WindowRow<S extends Source, B, M> = Flat<
 >;
 
 /**
- * Windows of one size, side by side, half-open: `[start, end)`. Fixed sizes count from 1970-01-01 in
- * UTC; calendar sizes follow the clock of `timezone` through its changes.
+ * Windows of one size, side by side, half-open: `[start, end)`. Fixed sizes count from 1970-01-01
+ * in UTC; calendar sizes follow the clock of `timezone` through its changes.
  */
 export function tumbling<
   S extends Source,

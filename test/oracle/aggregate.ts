@@ -1,7 +1,15 @@
 /** Evaluates aggregates over a list of rows. */
 import { type Aggregate, type Expression } from "../../src/plan/expression.ts";
 import { evaluate, evaluateCall } from "./expression.ts";
-import { compare, constantValue, fits, identity, type Decimal, type StoredRow, type Value } from "./value.ts";
+import {
+  compare,
+  constantValue,
+  fits,
+  identity,
+  type Decimal,
+  type StoredRow,
+  type Value,
+} from "./value.ts";
 
 export function aggregateRows(aggregate: Aggregate, rows: readonly StoredRow[]): Value {
   switch (aggregate.kind) {
@@ -19,7 +27,10 @@ export function aggregateRows(aggregate: Aggregate, rows: readonly StoredRow[]):
 
 type Base = Extract<Aggregate, { readonly kind: "aggregate" }>;
 
-function baseAggregate({ function: name, argument, where, type }: Base, rows: readonly StoredRow[]): Value {
+function baseAggregate(
+  { function: name, argument, where, type }: Base,
+  rows: readonly StoredRow[],
+): Value {
   const seen = rows.filter((one) => where === null || evaluate(where, one.row) === true);
   if (argument === null) return BigInt(seen.length);
   const valued = seen
@@ -71,7 +82,9 @@ function sum(
 const USUAL_UNITS = 2n ** 83n;
 
 /** Values between 2^-30 and 2^43 are added exactly; the others as floats, in order of position. */
-function floatSum(rows: readonly { readonly value: number; readonly seq: number }[]): number | null {
+function floatSum(
+  rows: readonly { readonly value: number; readonly seq: number }[],
+): number | null {
   let usual = 0n;
   let others = 0;
   for (const { value } of [...rows].sort((a, b) => a.seq - b.seq)) {

@@ -19,7 +19,9 @@ const ZONES = [
   "Pacific/Apia",
 ] as const;
 
-/** Moments when some zone's day begins oddly, and any others of 1970 to 2035, to the microsecond. */
+/**
+ * Moments when some zone's day begins oddly, and any others of 1970 to 2035, to the microsecond.
+ */
 const odd = [
   "2018-11-04T03:00Z",
   "2024-04-25T22:00Z",

@@ -1,6 +1,15 @@
 /** Casts, value by value; null where the value does not fit. */
 import { type ColumnType } from "../../src/plan/plan.ts";
-import { decimalText, fits, parseDecimal, parseTimestamp, rescale, type Decimal, type Value } from "./value.ts";
+import {
+  decimalText,
+  fits,
+  parseDecimal,
+  parseTimestamp,
+  rescale,
+  textOf,
+  type Decimal,
+  type Value,
+} from "./value.ts";
 
 export function castValue(value: Value, from: ColumnType, to: ColumnType): Value {
   if (value === null) return null;
@@ -19,9 +28,11 @@ export function castValue(value: Value, from: ColumnType, to: ColumnType): Value
     case "text":
       return text(value, from);
     case "timestamp":
-      return from.kind === "date" ? BigInt(value as number) * 86_400_000_000n : timestamp(String(value));
+      return from.kind === "date"
+        ? BigInt(value as number) * 86_400_000_000n
+        : timestamp(textOf(value));
     case "date":
-      return from.kind === "timestamp" ? day(value as bigint) : date(String(value));
+      return from.kind === "timestamp" ? day(value as bigint) : date(textOf(value));
     case "json":
       return value;
   }
@@ -33,8 +44,8 @@ function integer(value: Value, from: ColumnType, bits: number): Value {
   else if (from.kind === "decimal") whole = rescale(value as Decimal, 0).units;
   else if (from.kind === "float64") whole = BigInt(awayFromZero(value as number));
   else if (from.kind === "text") {
-    if (!/^[+-]?\d{1,60}$/.test(String(value))) return null;
-    whole = BigInt(String(value).replace(/^\+/, ""));
+    if (!/^[+-]?\d{1,60}$/.test(textOf(value))) return null;
+    whole = BigInt(textOf(value).replace(/^\+/, ""));
   } else whole = value as bigint;
   return BigInt.asIntN(bits, whole) === whole ? whole : null;
 }
@@ -45,18 +56,23 @@ function awayFromZero(value: number): number {
 
 function float(value: Value, from: ColumnType): Value {
   if (from.kind === "text") {
-    if (!/^[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?$/.test(String(value))) return null;
+    if (!/^[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?$/.test(textOf(value))) return null;
     return Number.isFinite(Number(value)) ? Number(value) : null;
   }
   if (from.kind === "decimal") return decimalToFloat(value as Decimal);
   return Number(value);
 }
 
-/** Where the digits do not fit into a float, whole and fraction are rounded apart: one digit may differ. */
+/**
+ * Where the digits do not fit into a float, whole and fraction are rounded apart: one digit may
+ * differ.
+ */
 function decimalToFloat({ units, scale }: Decimal): number {
   const by = 10n ** BigInt(scale);
   const isExact = BigInt.asIntN(54, units) === units;
-  return isExact ? Number(units) / Number(by) : Number(units / by) + Number(units % by) / Number(by);
+  return isExact
+    ? Number(units) / Number(by)
+    : Number(units / by) + Number(units % by) / Number(by);
 }
 
 function decimal(value: Value, from: ColumnType, precision: number, scale: number): Value {
@@ -68,8 +84,8 @@ function decimal(value: Value, from: ColumnType, precision: number, scale: numbe
       return Number.isFinite(scaled) ? fits({ units: BigInt(scaled), scale }, precision) : null;
     }
     case "text":
-      if (!/^[+-]?\d{1,60}(\.\d{1,60})?$/.test(String(value))) return null;
-      return fits(parseDecimal(String(value), scale), precision);
+      if (!/^[+-]?\d{1,60}(\.\d{1,60})?$/.test(textOf(value))) return null;
+      return fits(parseDecimal(textOf(value), scale), precision);
     default:
       return fits(rescale({ units: value as bigint, scale: 0 }, scale), precision);
   }
@@ -88,7 +104,7 @@ function text(value: Value, from: ColumnType): string {
     case "date":
       return new Date((value as number) * 86_400_000).toISOString().slice(0, 10);
     default:
-      return String(value);
+      return textOf(value);
   }
 }
 

@@ -1,4 +1,6 @@
-/** Wall clocks by brute force: formats instants as text and looks for the moment when it changes. */
+/**
+ * Wall clocks by brute force: formats instants as text and looks for the moment when it changes.
+ */
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -34,7 +36,8 @@ export function firstInstantMs(wall: number, zone: string): number {
   for (let ms = wall - DAY_MS; ms <= wall + DAY_MS && found === undefined; ms += MINUTE_MS) {
     const shown = wallMs(ms, zone);
     if (shown === wall) found = ms;
-    else if (shown > wall && wallMs(ms - MINUTE_MS, zone) < wall && !isShownLater(wall, ms, zone)) found = ms;
+    else if (shown > wall && wallMs(ms - MINUTE_MS, zone) < wall && !isShownLater(wall, ms, zone))
+      found = ms;
   }
   if (found === undefined) throw new Error(`${zone} never shows ${new Date(wall).toISOString()}`);
   starts.set(key, found);
@@ -43,7 +46,8 @@ export function firstInstantMs(wall: number, zone: string): number {
 
 /** A jump over `wall` that is taken back later shows it after all. */
 function isShownLater(wall: number, fromMs: number, zone: string): boolean {
-  for (let ms = fromMs; ms <= wall + DAY_MS; ms += MINUTE_MS) if (wallMs(ms, zone) === wall) return true;
+  for (let ms = fromMs; ms <= wall + DAY_MS; ms += MINUTE_MS)
+    if (wallMs(ms, zone) === wall) return true;
   return false;
 }
 

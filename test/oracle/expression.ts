@@ -3,7 +3,16 @@ import { type Expression, type ScalarOperator } from "../../src/plan/expression.
 import { type ColumnType } from "../../src/plan/plan.ts";
 import { castValue } from "./cast.ts";
 import { extractPart, truncateTime } from "./time.ts";
-import { compare, constantValue, fits, rescale, type Decimal, type Row, type Value } from "./value.ts";
+import {
+  compare,
+  constantValue,
+  fits,
+  rescale,
+  textOf,
+  type Decimal,
+  type Row,
+  type Value,
+} from "./value.ts";
 
 type Call = Extract<Expression, { readonly kind: "call" }>;
 type Operator = (values: readonly Value[], call: Call) => Value;
@@ -15,7 +24,10 @@ export function evaluate(expression: Expression, row: Row): Value {
     case "constant":
       return constantValue(expression.value, expression.type);
     case "call":
-      return evaluateCall(expression, expression.arguments.map((one) => evaluate(one, row)));
+      return evaluateCall(
+        expression,
+        expression.arguments.map((one) => evaluate(one, row)),
+      );
   }
 }
 
@@ -32,8 +44,7 @@ export function evaluateCall(call: Call, values: readonly Value[]): Value {
 /** Operators for which a null operand does not decide. */
 const LENIENT: Partial<Record<ScalarOperator, Operator>> = {
   isNull: ([a]) => a === null,
-  and: (values) =>
-    values.includes(false) ? false : values.includes(null) ? null : true,
+  and: (values) => (values.includes(false) ? false : values.includes(null) ? null : true),
   or: (values) => (values.includes(true) ? true : values.includes(null) ? null : false),
   case: (values) => {
     let index = 0;
@@ -56,9 +67,24 @@ const LENIENT: Partial<Record<ScalarOperator, Operator>> = {
 };
 
 const STRICT: Partial<Record<ScalarOperator, Operator>> = {
-  add: numeric((a, b) => a + b, (a, b) => a + b, (a, b) => a + b, true),
-  subtract: numeric((a, b) => a - b, (a, b) => a - b, (a, b) => a - b, true),
-  multiply: numeric((a, b) => a * b, (a, b) => a * b, (a, b) => a * b, false),
+  add: numeric(
+    (a, b) => a + b,
+    (a, b) => a + b,
+    (a, b) => a + b,
+    true,
+  ),
+  subtract: numeric(
+    (a, b) => a - b,
+    (a, b) => a - b,
+    (a, b) => a - b,
+    true,
+  ),
+  multiply: numeric(
+    (a, b) => a * b,
+    (a, b) => a * b,
+    (a, b) => a * b,
+    false,
+  ),
   divide: ([a, b]) => (b === 0 ? null : finite((a as number) / (b as number))),
   modulo: ([a, b], { type }) => {
     if (type.kind === "float64") return b === 0 ? null : finite((a as number) % (b as number));
@@ -90,24 +116,24 @@ const STRICT: Partial<Record<ScalarOperator, Operator>> = {
   gt: order((sign) => sign > 0),
   ge: order((sign) => sign >= 0),
   not: ([a]) => a === false,
-  lower: ([a]) => mapCodePoints(String(a), (one) => one.toLowerCase()),
-  upper: ([a]) => mapCodePoints(String(a), (one) => (one === "ß" ? "ẞ" : one.toUpperCase())),
-  length: ([a]) => BigInt([...String(a)].length),
-  concat: (values) => values.map(String).join(""),
+  lower: ([a]) => mapCodePoints(textOf(a), (one) => one.toLowerCase()),
+  upper: ([a]) => mapCodePoints(textOf(a), (one) => (one === "ß" ? "ẞ" : one.toUpperCase())),
+  length: ([a]) => BigInt(codePoints(a).length),
+  concat: (values) => values.map(textOf).join(""),
   substring: ([a, start, length]) => {
-    const points = [...String(a)].slice(Number(start) - 1);
+    const points = codePoints(a).slice(Number(start) - 1);
     return (length === undefined ? points : points.slice(0, Number(length))).join("");
   },
-  trim: ([a]) => String(a).replace(/^ +/, "").replace(/ +$/, ""),
-  startsWith: ([a, b]) => String(a).startsWith(String(b)),
-  endsWith: ([a, b]) => String(a).endsWith(String(b)),
-  contains: ([a, b]) => String(a).includes(String(b)),
+  trim: ([a]) => textOf(a).replace(/^ +/, "").replace(/ +$/, ""),
+  startsWith: ([a, b]) => textOf(a).startsWith(textOf(b)),
+  endsWith: ([a, b]) => textOf(a).endsWith(textOf(b)),
+  contains: ([a, b]) => textOf(a).includes(textOf(b)),
   truncate: ([a, unit, zone], { type }) => {
-    if (type.kind !== "date") return truncateTime(a as bigint, String(unit), String(zone));
-    const us = truncateTime(BigInt(a as number) * 86_400_000_000n, String(unit), "UTC");
+    if (type.kind !== "date") return truncateTime(a as bigint, textOf(unit), textOf(zone));
+    const us = truncateTime(BigInt(a as number) * 86_400_000_000n, textOf(unit), "UTC");
     return Number(us / 86_400_000_000n);
   },
-  extract: ([a, part, zone]) => extractPart(a as bigint, String(part), String(zone)),
+  extract: ([a, part, zone]) => extractPart(a as bigint, textOf(part), textOf(zone)),
   addDuration: ([a, us]) => {
     const sum = (a as bigint) + (us as bigint);
     const isInRange = sum >= -62_135_596_800_000_000n && sum <= 253_402_300_799_999_999n;
@@ -176,7 +202,13 @@ function toWhole(
   return fits({ units: units / by + (isOff ? direction : 0n), scale: 0 }, type.precision);
 }
 
+function codePoints(text: Value | undefined): readonly string[] {
+  return Array.from(textOf(text));
+}
+
 /** One code point for one: letters that become several stay as they are. */
 function mapCodePoints(text: string, map: (one: string) => string): string {
-  return [...text].map((one) => ([...map(one)].length === 1 ? map(one) : one)).join("");
+  return codePoints(text)
+    .map((one) => (codePoints(map(one)).length === 1 ? map(one) : one))
+    .join("");
 }

@@ -13,6 +13,7 @@ import {
 } from "../../src/index.ts";
 import { type Plan } from "../../src/plan/plan.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
+import { textOf } from "./value.ts";
 import { runOracle, type OracleInput, type ScriptEntry } from "./oracle.ts";
 
 const MINUTE = 60_000_000n;
@@ -60,7 +61,7 @@ function results(options: Options, script: readonly ScriptEntry[]): readonly str
   const found = runOracle(plan(options), script).windows.get("sums") ?? [];
   return found.map(
     ({ startUs, by, measures, revision }) =>
-      `${startUs / MINUTE} ${String(by["id"])} ${String(measures["rows"])} ${String(measures["total"])} ${revision}`,
+      `${startUs / MINUTE} ${textOf(by["id"])} ${textOf(measures["rows"])} ${textOf(measures["total"])} ${revision}`,
   );
 }
 
@@ -68,7 +69,9 @@ function outcome(options: Options, script: readonly ScriptEntry[]): ReturnType<t
   return datasetOf(runOracle(plan(options), script));
 }
 
-function datasetOf(found: ReturnType<typeof runOracle>): NonNullable<ReturnType<typeof found.datasets.get>> {
+function datasetOf(
+  found: ReturnType<typeof runOracle>,
+): NonNullable<ReturnType<typeof found.datasets.get>> {
   const ticks = found.datasets.get("ticks");
   if (ticks === undefined) throw new Error("no ticks");
   return ticks;
@@ -99,7 +102,9 @@ describe("the oracle's windows", () => {
     expect(results({ allowedLateness: "5m" }, script)).toEqual(["0 a 1 5 1"]);
     const ticks = outcome({ allowedLateness: "5m" }, script);
     expect(ticks.rows).toHaveLength(3);
-    expect(ticks.lateRows).toMatchObject([{ window: "sums", seq: 2, startUs: 0n, watermarkUs: 15n * MINUTE }]);
+    expect(ticks.lateRows).toMatchObject([
+      { window: "sums", seq: 2, startUs: 0n, watermarkUs: 15n * MINUTE },
+    ]);
   });
 
   it("send every late row aside where the window says so", () => {
@@ -109,9 +114,20 @@ describe("the oracle's windows", () => {
   });
 
   it("do not depend on how rows are split into batches", () => {
-    const rows = [row(1, "a", 5n), row(12, "a", 1n), row(2, "a", 7n), row(25, "b", 2n), row(3, "a", 1n)];
+    const rows = [
+      row(1, "a", 5n),
+      row(12, "a", 1n),
+      row(2, "a", 7n),
+      row(25, "b", 2n),
+      row(3, "a", 1n),
+    ];
     const options = { allowedLateness: "10m" };
-    expect(results(options, [batch(rows)])).toEqual(results(options, rows.map((one) => batch([one]))));
+    expect(results(options, [batch(rows)])).toEqual(
+      results(
+        options,
+        rows.map((one) => batch([one])),
+      ),
+    );
   });
 });
 
@@ -123,11 +139,15 @@ describe("the oracle's watermark", () => {
     ];
     const options = { watermark: { idleTimeout: "5m" } };
     expect(outcome(options, script).watermarkUs).toBe(MINUTE);
-    const tick = (minute: number): ScriptEntry => ({ kind: "tick", receivedAtUs: BigInt(minute) * MINUTE });
+    const tick = (minute: number): ScriptEntry => ({
+      kind: "tick",
+      receivedAtUs: BigInt(minute) * MINUTE,
+    });
     expect(outcome(options, [...script, tick(1005)]).watermarkUs).toBe(MINUTE);
-    expect(outcome(options, [...script, { kind: "tick", receivedAtUs: 1005n * MINUTE + 1n }]).watermarkUs).toBe(
-      30n * MINUTE,
-    );
+    expect(
+      outcome(options, [...script, { kind: "tick", receivedAtUs: 1005n * MINUTE + 1n }])
+        .watermarkUs,
+    ).toBe(30n * MINUTE);
     expect(results(options, [...script, tick(1006)])).toEqual(["0 a 1 1 1"]);
   });
 
@@ -139,7 +159,9 @@ describe("the oracle's watermark", () => {
       { kind: "tick", receivedAtUs: 2000n * MINUTE } as const,
     ];
     expect(outcome(options, script).watermarkUs).toBe(30n * MINUTE);
-    expect(outcome(options, [...script, batch([row(2, "a", 1n)], "x", 2000)]).watermarkUs).toBe(30n * MINUTE);
+    expect(outcome(options, [...script, batch([row(2, "a", 1n)], "x", 2000)]).watermarkUs).toBe(
+      30n * MINUTE,
+    );
   });
 
   it("is not moved by rows from the future", () => {
@@ -155,7 +177,13 @@ describe("the oracle's duplicates and upserts", () => {
   it("drop a row that is like an accepted one near in time", () => {
     const options = { dedup: { by: ["id"], within: "10m" } } satisfies Options;
     const ticks = outcome(options, [
-      batch([row(0, "a", 1n), row(9, "a", 2n), row(10, "a", 3n), row(19, "a", 4n), row(5, "b", 5n)]),
+      batch([
+        row(0, "a", 1n),
+        row(9, "a", 2n),
+        row(10, "a", 3n),
+        row(19, "a", 4n),
+        row(5, "b", 5n),
+      ]),
     ]);
     // The one of minute 9 was dropped, so it shields nothing: minute 10 is kept, and shields 19.
     expect(ticks.rows.map((one) => one.row["n"])).toEqual([1n, 3n, 5n]);

@@ -4,7 +4,14 @@
  */
 import { type ColumnPlan, type DatasetPlan, type Plan } from "../../src/plan/plan.ts";
 import { Producers } from "./producers.ts";
-import { constantValue, identities, identity, type Row, type StoredRow, type Value } from "./value.ts";
+import {
+  constantValue,
+  identities,
+  identity,
+  type Row,
+  type StoredRow,
+  type Value,
+} from "./value.ts";
 import { OracleWindows, type LateRow, type WindowResult } from "./windows.ts";
 
 export type ScriptEntry =
@@ -37,7 +44,9 @@ export interface OracleOutcome {
 }
 
 export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOutcome {
-  const datasets = new Map(plan.datasets.map((dataset) => [dataset.name, new OracleDataset(plan, dataset)]));
+  const datasets = new Map(
+    plan.datasets.map((dataset) => [dataset.name, new OracleDataset(plan, dataset)]),
+  );
   for (const entry of script) {
     if (entry.kind === "tick") {
       for (const dataset of datasets.values()) dataset.tick(entry.receivedAtUs);
@@ -90,7 +99,8 @@ class OracleDataset {
     for (const column of this.#plan.columns) {
       const value = input[column.name] ?? defaultOf(column);
       if (value === null && !column.nullable) return `${column.name} is missing`;
-      if (value !== null && !isOfType(value, column)) return `${column.name} is not ${column.type.kind}`;
+      if (value !== null && !isOfType(value, column))
+        return `${column.name} is not ${column.type.kind}`;
       row[column.name] = value;
     }
     const latestUs = receivedAtUs + BigInt(this.#plan.watermark.maxFutureSkewUs);
@@ -107,16 +117,20 @@ class OracleDataset {
     if (dedup === null) return false;
     const timeUs = this.#timeOf(row);
     return this.#accepted.some((earlier) => {
-      const apartUs = earlier.eventTimeUs > timeUs ? earlier.eventTimeUs - timeUs : timeUs - earlier.eventTimeUs;
+      const apartUs =
+        earlier.eventTimeUs > timeUs ? earlier.eventTimeUs - timeUs : timeUs - earlier.eventTimeUs;
       if (apartUs >= BigInt(dedup.withinUs)) return false;
-      return dedup.by.every((name) => identity(earlier.row[name] ?? null) === identity(row[name] ?? null));
+      return dedup.by.every(
+        (name) => identity(earlier.row[name] ?? null) === identity(row[name] ?? null),
+      );
     });
   }
 
   #accept(producer: string, receivedAtUs: bigint, row: Row): void {
     const stored = { seq: this.#accepted.length, row, eventTimeUs: this.#timeOf(row) };
     const { key } = this.#plan;
-    const identityOfKey = key.length === 0 ? `#${stored.seq}` : identities(key.map((name) => row[name] ?? null));
+    const identityOfKey =
+      key.length === 0 ? `#${stored.seq}` : identities(key.map((name) => row[name] ?? null));
     const replaced = this.#newest.get(identityOfKey);
     this.#accepted.push(stored);
     this.#newest.set(identityOfKey, stored);
@@ -154,7 +168,9 @@ function isOfType(value: Value, { type }: ColumnPlan): boolean {
       return typeof value === "bigint" && BigInt.asIntN(64, value) === value;
     case "timestamp":
       return (
-        typeof value === "bigint" && value >= -62_135_596_800_000_000n && value <= 253_402_300_799_999_999n
+        typeof value === "bigint" &&
+        value >= -62_135_596_800_000_000n &&
+        value <= 253_402_300_799_999_999n
       );
     case "float64":
       return typeof value === "number" && Number.isFinite(value);

@@ -3,14 +3,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql, type Sql } from "../../src/core/sql.ts";
 import { type Connection, openDatabase, type Database } from "../../src/duckdb/duckdb.ts";
 import { type ColumnType } from "../../src/plan/plan.ts";
-import { columnTypeToDuckdb, printAggregate, printExpression } from "../../src/plan/print-duckdb.ts";
+import {
+  columnTypeToDuckdb,
+  printAggregate,
+  printExpression,
+} from "../../src/plan/print-duckdb.ts";
 import { Problems } from "../../src/plan/problem.ts";
 import { resolveExpression, resolveMeasure } from "../../src/plan/resolve-expression.ts";
 import { Expression, type ExpressionNode } from "../../src/project/expression.ts";
 import { aggregateRows } from "./aggregate.ts";
 import { evaluate } from "./expression.ts";
 import { COLUMNS, expressionNode, measureNode, randomRow } from "./random-expression.ts";
-import { decimalText, type Row, type Value } from "./value.ts";
+import { decimalText, textOf, type Row, type Value } from "./value.ts";
 
 const SCOPE = { columns: COLUMNS, broken: new Set<string>() };
 
@@ -33,13 +37,14 @@ afterAll(async () => database[Symbol.asyncDispose]());
 function literal(value: Value, type: ColumnType): Sql {
   const name = sql.keyword(columnTypeToDuckdb(type));
   if (value === null) return sql`CAST(NULL AS ${name})`;
-  if (type.kind === "timestamp") return sql`make_timestamp(${sql.literal(String(value))}::BIGINT)`;
+  if (type.kind === "timestamp") return sql`make_timestamp(${sql.literal(textOf(value))}::BIGINT)`;
   if (type.kind === "date") return sql`(DATE '1970-01-01' + ${sql.literal(Number(value))})`;
   if (type.kind === "text") {
-    const hex = Buffer.from(String(value)).toString("hex");
+    const hex = Buffer.from(textOf(value)).toString("hex");
     return sql`decode(unhex(${sql.literal(hex)}))`;
   }
-  const text = typeof value === "object" ? decimalText(value) : Object.is(value, -0) ? "-0.0" : String(value);
+  const text =
+    typeof value === "object" ? decimalText(value) : Object.is(value, -0) ? "-0.0" : textOf(value);
   return sql`CAST(${sql.literal(text)} AS ${name})`;
 }
 
@@ -104,7 +109,9 @@ describe("expressions printed for DuckDB", () => {
               const expected = plain(evaluate(expression, row), expression.type);
               const actual = found[at]?.[`e${index}`];
               if (isEqual(actual, expected, 1e-15)) continue;
-              expect({ actual, row, sql: printExpression(expression).text }).toEqual({ actual: expected });
+              expect({ actual, row, sql: printExpression(expression).text }).toEqual({
+                actual: expected,
+              });
             }
           }
         },
@@ -114,7 +121,9 @@ describe("expressions printed for DuckDB", () => {
   });
 
   it("have the type that the plan says", async () => {
-    await load([Object.fromEntries(COLUMNS.map((one) => [one.name, one.name === "at" ? 0n : null]))]);
+    await load([
+      Object.fromEntries(COLUMNS.map((one) => [one.name, one.name === "at" ? 0n : null])),
+    ]);
     await fc.assert(
       fc.asyncProperty(expressionNode(3), async (node) => {
         const expression = resolveExpression(wrap(node), SCOPE, new Problems());
@@ -158,7 +167,9 @@ describe("aggregates printed for DuckDB", () => {
             const expected = plain(aggregateRows(measure, placed), measure.type);
             const actual = found?.[`m${index}`];
             if (isEqual(actual, expected, 1e-14)) continue;
-            expect({ actual, rows, sql: printAggregate(measure, scope).text }).toEqual({ actual: expected });
+            expect({ actual, rows, sql: printAggregate(measure, scope).text }).toEqual({
+              actual: expected,
+            });
           }
         },
       ),

@@ -20,7 +20,11 @@ export class Producers {
   see(name: string, eventTimeUs: bigint, receivedAtUs: bigint): void {
     const known = this.#producers.get(name);
     if (known === undefined) {
-      this.#producers.set(name, { newestUs: eventTimeUs, lastReceivedUs: receivedAtUs, isIdle: false });
+      this.#producers.set(name, {
+        newestUs: eventTimeUs,
+        lastReceivedUs: receivedAtUs,
+        isIdle: false,
+      });
     } else {
       if (eventTimeUs > known.newestUs) known.newestUs = eventTimeUs;
       if (receivedAtUs > known.lastReceivedUs) known.lastReceivedUs = receivedAtUs;

@@ -40,7 +40,14 @@ export const ZONES = [
   "Europe/Lisbon",
 ] as const;
 
-const TARGETS = ["int32", "int64", "float64", "decimal(10, 2)", "decimal(38, 0)", "decimal(20, 12)"];
+const TARGETS = [
+  "int32",
+  "int64",
+  "float64",
+  "decimal(10, 2)",
+  "decimal(38, 0)",
+  "decimal(20, 12)",
+];
 
 /** One operator in another, with everything that the types allow. */
 export function expressionNode(depth: number): Node {
@@ -67,7 +74,12 @@ function number(depth: number): Node {
     call("cast", condition(depth - 1), constant("int64")),
     call("length", text(depth - 1)),
     call("differenceUs", time(depth - 1), time(depth - 1)),
-    call("extract", fc.oneof(time(depth - 1), date(depth - 1)), constant(...PARTS), constant("UTC")),
+    call(
+      "extract",
+      fc.oneof(time(depth - 1), date(depth - 1)),
+      constant(...PARTS),
+      constant("UTC"),
+    ),
     call("extract", time(depth - 1), constant(...PARTS), constant(...ZONES)),
   );
 }
@@ -104,7 +116,9 @@ function condition(depth: number): Node {
     call("or", inner, inner),
     call("not", inner),
     call("cast", text(depth - 1), constant("boolean")),
-    ...["startsWith", "endsWith", "contains"].map((one) => call(one, text(depth - 1), text(depth - 1))),
+    ...["startsWith", "endsWith", "contains"].map((one) =>
+      call(one, text(depth - 1), text(depth - 1)),
+    ),
   );
 }
 
@@ -119,7 +133,11 @@ function text(depth: number): Node {
     call("coalesce", inner, constant("none")),
     call("nullIf", inner, inner),
     call("case", condition(depth - 1), inner, constant(null, "x")),
-    call("cast", fc.oneof(time(depth - 1), date(depth - 1), condition(depth - 1)), constant("text")),
+    call(
+      "cast",
+      fc.oneof(time(depth - 1), date(depth - 1), condition(depth - 1)),
+      constant("text"),
+    ),
     call("cast", call("cast", number(depth - 1), constant(...TARGETS.slice(3))), constant("text")),
   );
 }
@@ -160,7 +178,12 @@ export function measureNode(depth: number): Node {
   const aggregates = fc.oneof(
     aggregate(["count", "countDistinct", "min", "max", "first", "last"], expressionNode(1), where),
     aggregate(["sum", "avg"], argument, where),
-    where.map((one): ExpressionNode => ({ kind: "aggregate", function: "count", argument: null, where: one })),
+    where.map((one): ExpressionNode => ({
+      kind: "aggregate",
+      function: "count",
+      argument: null,
+      where: one,
+    })),
   );
   if (depth === 0) return aggregates;
   const numeric = fc.oneof(
@@ -203,11 +226,44 @@ const decimal = (digits: number, scale: number): fc.Arbitrary<Decimal> => {
 
 /** Letters that become one letter in the other case, spaces, wide and combined ones. */
 const TEXTS = ["", " ", " a ", "abc", "ABC", "日本語", "Éé", "é", "😀", "ß", "%_", "a\0b", "Ｚ"];
-const NUMBER_TEXTS = ["12", "-7.125", "+3", "007", "1e3", "1e400", "0x1F", "1_000", " 5", "9".repeat(30)];
-const TIME_TEXTS = ["true", "false", "2024-02-29", "2023-02-29", "0000-01-01", "2024-02-29T10:00:00.5Z"];
+const NUMBER_TEXTS = [
+  "12",
+  "-7.125",
+  "+3",
+  "007",
+  "1e3",
+  "1e400",
+  "0x1F",
+  "1_000",
+  " 5",
+  "9".repeat(30),
+];
+const TIME_TEXTS = [
+  "true",
+  "false",
+  "2024-02-29",
+  "2023-02-29",
+  "0000-01-01",
+  "2024-02-29T10:00:00.5Z",
+];
 
 const float = fc.oneof(
-  fc.constantFrom(0, -0, 1, -1.5, 0.1, 2.5, -2.5, 1e308, -1e308, 5e-324, 1e-10, 1e13, 123456.789, 2 ** 53),
+  fc.constantFrom(
+    0,
+    -0,
+    1,
+    -1.5,
+    0.1,
+    2.5,
+    -2.5,
+    1e308,
+    -1e308,
+    5e-324,
+    1e-10,
+    1e13,
+    123456.789,
+    2 ** 53,
+  ),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
   fc.integer({ min: -100, max: 100 }).map((value) => value / 4),
@@ -222,7 +278,9 @@ const whole = (bits: bigint): fc.Arbitrary<bigint> => {
   );
 };
 
-/** Times around the clock changes of the zones above, and from 1948 (whole minutes since) to 2090. */
+/**
+ * Times around the clock changes of the zones above, and from 1948 (whole minutes since) to 2090.
+ */
 const instant = fc.oneof(
   fc
     .tuple(fc.constantFrom(...CHANGES()), fc.integer({ min: -10_800, max: 10_800 }))
@@ -257,7 +315,12 @@ export const randomRow: fc.Arbitrary<Row> = fc.record({
   d: orNull(decimal(18, 4)),
   w: orNull(decimal(38, 10)),
   t: orNull(fc.constantFrom(...TEXTS, ...NUMBER_TEXTS)),
-  u: orNull(fc.oneof(fc.constantFrom(...TEXTS, ...TIME_TEXTS), fc.string({ unit: "grapheme-ascii", maxLength: 8 }))),
+  u: orNull(
+    fc.oneof(
+      fc.constantFrom(...TEXTS, ...TIME_TEXTS),
+      fc.string({ unit: "grapheme-ascii", maxLength: 8 }),
+    ),
+  ),
   at: instant,
   sent: orNull(instant),
   day: orNull(fc.integer({ min: -20_000, max: 40_000 })),

@@ -5,7 +5,11 @@ function floorMs(us: bigint): number {
   return Number(us / 1000n - (us % 1000n < 0n ? 1n : 0n));
 }
 
-const CLOCK_MS: Readonly<Record<string, number>> = { second: 1000, minute: 60_000, hour: 3_600_000 };
+const CLOCK_MS: Readonly<Record<string, number>> = {
+  second: 1000,
+  minute: 60_000,
+  hour: 3_600_000,
+};
 
 export function truncateTime(us: bigint, unit: string, zone: string): bigint {
   const ms = floorMs(us);

@@ -47,7 +47,9 @@ export function parseDecimal(text: string, scale: number): Decimal {
 /** `YYYY-MM-DD[T ]HH:MM:SS[.ffffff]Z` in microseconds. */
 export function parseTimestamp(text: string): bigint {
   const [second = "", fraction = ""] = text.replace("Z", "").split(".");
-  return BigInt(Date.parse(`${second.replace(" ", "T")}Z`)) * 1000n + BigInt(fraction.padEnd(6, "0"));
+  return (
+    BigInt(Date.parse(`${second.replace(" ", "T")}Z`)) * 1000n + BigInt(fraction.padEnd(6, "0"))
+  );
 }
 
 /** Half away from zero where digits go. */
@@ -75,11 +77,16 @@ export function decimalText(value: Decimal): string {
 
 /** Of two values of one type. Text goes by code point, which is the order of UTF-8 too. */
 export function compare(a: Value, b: Value): number {
-  if (typeof a === "string" && typeof b === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (typeof a === "string" && typeof b === "string")
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
   const left = a !== null && typeof a === "object" ? a.units : a;
   const right = b !== null && typeof b === "object" ? b.units : b;
   if (left === null || right === null) throw new Error("null has no order");
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+export function textOf(value: Value | undefined): string {
+  return typeof value === "object" && value !== null ? decimalText(value) : String(value);
 }
 
 /** The same text for equal values of one type, null included. */

@@ -83,7 +83,10 @@ class OneWindow {
     if (watermarkUs === null) return [];
     const late = new Map<bigint, LateRow>();
     const dirty = new Map<string, Group>();
-    for (const [version, isOwn] of [[row, true], [replaced, false]] as const) {
+    for (const [version, isOwn] of [
+      [row, true],
+      [replaced, false],
+    ] as const) {
       if (version === undefined || !this.#takes(version.row)) continue;
       const window = this.#windowOf(version.eventTimeUs);
       if (window.endUs > watermarkUs) continue;
@@ -93,7 +96,13 @@ class OneWindow {
         continue;
       }
       if (isOwn) this.#excluded.add(row.seq);
-      late.set(window.startUs, { ...window, window: this.plan.name, seq: row.seq, row: row.row, watermarkUs });
+      late.set(window.startUs, {
+        ...window,
+        window: this.plan.name,
+        seq: row.seq,
+        row: row.row,
+        watermarkUs,
+      });
     }
     for (const group of dirty.values()) {
       group.lateCount++;
@@ -137,7 +146,9 @@ class OneWindow {
     group.result = {
       ...group.window,
       by: Object.fromEntries(by.map((one, index) => [one.name, group.by[index] ?? null])),
-      measures: Object.fromEntries(measures.map((one) => [one.name, aggregateRows(one.aggregate, rows)])),
+      measures: Object.fromEntries(
+        measures.map((one) => [one.name, aggregateRows(one.aggregate, rows)]),
+      ),
       revision: 1 + group.lateCount,
     };
   }
@@ -166,7 +177,9 @@ class OneWindow {
   }
 
   results(): readonly WindowResult[] {
-    const results = [...this.#groups.values()].flatMap((one) => (one.result === null ? [] : [one.result]));
+    const results = [...this.#groups.values()].flatMap((one) =>
+      one.result === null ? [] : [one.result],
+    );
     const place = (one: WindowResult): string => identities(Object.values(one.by));
     return results.sort((a, b) => {
       if (a.startUs !== b.startUs) return a.startUs < b.startUs ? -1 : 1;
