@@ -196,12 +196,7 @@ class LineScanner {
     const body = this.#body;
     const start = this.#at;
     let at = start;
-    for (;;) {
-      const byte = body[at] as number;
-      if ((byte >= BYTE.ZERO && byte <= BYTE.NINE) || byte === BYTE.MINUS || byte === BYTE.DOT)
-        at++;
-      else break;
-    }
+    while (IS_NUMBER[body[at] as number] === 1) at++;
     this.#at = at;
     return (this.#shape.checks[column] as RowShape["checks"][number])(body, start, at);
   }

@@ -1,8 +1,7 @@
 /** Takes staged batches into the tables: the one place where rows become visible. */
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
-import { type Decoded, type Staged } from "../decode/batch.ts";
-import { type Batch } from "../decode/batch.ts";
+import { type Batch, type Decoded, type EventTimes, type Staged } from "../decode/batch.ts";
 import { type DatasetPlan, type Plan } from "../plan/plan.ts";
 import { findDuplicates } from "./deduplicate.ts";
 import { MAX_ERRORS_SHOWN, type Outcome } from "./outcome.ts";
@@ -158,6 +157,9 @@ async function storeRows(
     );
   }
   if (rows === 0) return [];
+  // Rows that were left out have no say in how far event time has come.
+  const times =
+    conditions.length === 0 ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
   const { header } = first;
   const late = new Set<number>();
   for (const stage of deps.stages) {
@@ -166,13 +168,28 @@ async function storeRows(
       firstSeq,
       endSeq: firstSeq + staged.rows,
       rows,
-      eventTimeUs,
+      eventTimeUs: times,
       producer: header.producer,
       receivedAtUs: header.receivedAtUs,
     });
     for (const seq of found) late.add(seq - firstSeq);
   }
   return [...late];
+}
+
+async function storedTimes(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  firstSeq: number,
+): Promise<EventTimes> {
+  const table = tx.table(dataset.name);
+  const at = sql.id(dataset.eventTime);
+  const [times] = await tx.connection.rows<{ min: bigint; max: bigint }>(
+    sql`SELECT epoch_us(min(${at})) AS min, epoch_us(max(${at})) AS max
+          FROM ${table.memoryTable(table.generation)} WHERE _seq >= ${sql.literal(firstSeq)}`,
+  );
+  assert(times !== undefined, "an aggregate without GROUP BY gives one row");
+  return { ...times, disorder: null };
 }
 
 function skippedConditions(skipped: readonly Share[]): readonly Sql[] {

@@ -27,14 +27,14 @@ export async function findDuplicates(
   const at = sql.id(dataset.eventTime);
   // One number for each set of equal rows; IS NOT DISTINCT FROM makes nulls equal.
   const candidates = sql`
-    WITH s AS (SELECT rowid AS place, epoch_us(${at}) AS at, ${names} FROM ${staged.table}),
-         o AS (SELECT -1 AS place, epoch_us(${at}) AS at, ${names} FROM ${older} AS stored
+    WITH s AS (SELECT rowid AS _place, epoch_us(${at}) AS _at, ${names} FROM ${staged.table}),
+         o AS (SELECT -1 AS _place, epoch_us(${at}) AS _at, ${names} FROM ${older} AS stored
                 WHERE EXISTS (SELECT 1 FROM s WHERE ${sameRow(dedup, "s", "stored")})),
-         both_sides AS (SELECT place, at, ${names} FROM s UNION ALL SELECT place, at, ${names} FROM o),
-         grouped AS (SELECT place, at, dense_rank() OVER (ORDER BY ${names}) AS same,
-                            count(*) OVER (PARTITION BY ${names}) AS size FROM both_sides)
-    SELECT place, at, same FROM grouped WHERE size > 1 ORDER BY same, place`;
-  const rows = await tx.connection.rows<{ place: bigint; at: bigint; same: bigint }>(candidates);
+         both_sides AS (SELECT _place, _at, ${names} FROM s UNION ALL SELECT _place, _at, ${names} FROM o),
+         grouped AS (SELECT _place, _at, dense_rank() OVER (ORDER BY ${names}) AS _same,
+                            count(*) OVER (PARTITION BY ${names}) AS _size FROM both_sides)
+    SELECT _place, _at, _same FROM grouped WHERE _size > 1 ORDER BY _same, _place`;
+  const rows = await tx.connection.rows<{ _place: bigint; _at: bigint; _same: bigint }>(candidates);
   return walk(rows, within);
 }
 
@@ -46,21 +46,21 @@ function sameRow(dedup: DedupPlan, left: string, right: string): Sql {
 }
 
 function walk(
-  rows: readonly { place: bigint; at: bigint; same: bigint }[],
+  rows: readonly { _place: bigint; _at: bigint; _same: bigint }[],
   within: bigint,
 ): readonly number[] {
   const duplicates: number[] = [];
   let same = -1n;
   let accepted: bigint[] = [];
   for (const row of rows) {
-    if (row.same !== same) {
-      same = row.same;
+    if (row._same !== same) {
+      same = row._same;
       accepted = [];
     }
     const isDuplicate =
-      row.place >= 0n && accepted.some((at) => (at > row.at ? at - row.at : row.at - at) < within);
-    if (isDuplicate) duplicates.push(Number(row.place));
-    else accepted.push(row.at);
+      row._place >= 0n && accepted.some((at) => (at > row._at ? at - row._at : row._at - at) < within);
+    if (isDuplicate) duplicates.push(Number(row._place));
+    else accepted.push(row._at);
   }
   return duplicates.sort((a, b) => a - b);
 }

@@ -75,6 +75,8 @@ export interface Engine extends AsyncDisposable {
   ): { readonly position: number; readonly outcome: Promise<Outcome> };
   /** Writes everything in memory down now. Joins one that is running only if it started after the call. */
   checkpoint(reason: string): Promise<CheckpointRecord>;
+  /** Lets silent producers time out now, instead of at the next look at the clock. */
+  tick(): Promise<void>;
   /** Newest first, the ones that the data directory still holds. */
   checkpoints(): readonly CheckpointRecord[];
   status(): EngineStatus;

@@ -94,7 +94,7 @@ export class RunningEngine implements Engine {
         return parts.writer.apply(group);
       },
     });
-    if (parts.ticking.hasNewWindows) this.#tick(parts.clock.nowUs());
+    if (parts.ticking.hasNewWindows) void this.#tick(parts.clock.nowUs());
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
@@ -179,15 +179,19 @@ export class RunningEngine implements Engine {
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
     if (dueUs !== null && nowUs >= dueUs && this.#pipeline.depth === 0) {
-      this.#tick(nowUs);
+      void this.#tick(nowUs);
     }
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
   }
 
-  #tick(receivedAtUs: bigint): void {
-    this.#append({ kind: "tick", receivedAtUs }, new Uint8Array(0));
+  async tick(): Promise<void> {
+    await this.#tick(this.#parts.clock.nowUs());
+  }
+
+  #tick(receivedAtUs: bigint): Promise<unknown> {
+    return this.#append({ kind: "tick", receivedAtUs }, new Uint8Array(0)).settled;
   }
 
   #checkpointSoon(reason: string): void {

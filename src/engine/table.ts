@@ -81,15 +81,21 @@ export class Table {
    * deleted rows.
    */
   relation(options: RelationOptions = {}, repeatDays: ReadonlySet<number> = this.repeatDays): Sql {
-    const all = this.#allRows(options);
-    if (!this.isKeyed) return all;
+    if (!this.isKeyed) return this.#allRows(options);
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
     const alive = this.stored.hasTombstones ? sql`NOT _deleted` : sql`TRUE`;
-    const isPlain = this.isKeyTimed && repeatDays.size === 0;
-    if (isPlain) return sql`(SELECT ${names} FROM ${all} AS r WHERE ${alive})`;
-    const everywhere = !this.isKeyTimed || repeatDays.size > MAX_MARKED_DAYS;
-    if (everywhere)
+    if (!this.isKeyTimed) {
+      // A newer row may lie at any time, so the range comes after the choice of the newest.
+      const { fromUs, toUs, ...rest } = options;
+      const inRange = sql.join([alive, ...this.#timeConditions({ fromUs, toUs })], " AND ");
+      const newest = this.#newest(names, this.#allRows(rest));
+      return sql`(SELECT ${names} FROM ${newest} AS r WHERE ${inRange})`;
+    }
+    const all = this.#allRows(options);
+    if (repeatDays.size === 0) return sql`(SELECT ${names} FROM ${all} AS r WHERE ${alive})`;
+    if (repeatDays.size > MAX_MARKED_DAYS) {
       return sql`(SELECT ${names} FROM ${this.#newest(names, all)} AS r WHERE ${alive})`;
+    }
     const marked = this.#isMarkedDay(repeatDays);
     const plain = sql`(SELECT ${names} FROM ${all} AS p WHERE NOT (${marked}))`;
     const newest = this.#newest(names, sql`(SELECT ${names} FROM ${all} AS m WHERE ${marked})`);
@@ -117,10 +123,7 @@ export class Table {
   #allRows(options: RelationOptions): Sql {
     const { fromUs, toUs, beforeSeq, without } = options;
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
-    const at = sql.id(this.stored.plan.eventTime);
-    const conditions: Sql[] = [];
-    if (fromUs !== undefined) conditions.push(sql`${at} >= make_timestamp(${sql.literal(fromUs)})`);
-    if (toUs !== undefined) conditions.push(sql`${at} < make_timestamp(${sql.literal(toUs)})`);
+    const conditions = this.#timeConditions(options);
     if (beforeSeq !== undefined) conditions.push(sql`_seq < ${sql.literal(beforeSeq)}`);
     if (without !== undefined) conditions.push(sql`_seq NOT IN (SELECT _seq FROM ${without})`);
     const where =
@@ -137,6 +140,14 @@ export class Table {
       if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c${where}`);
     }
     return sql`(${sql.join(parts, " UNION ALL ")})`;
+  }
+
+  #timeConditions({ fromUs, toUs }: RelationOptions): Sql[] {
+    const at = sql.id(this.stored.plan.eventTime);
+    const conditions: Sql[] = [];
+    if (fromUs !== undefined) conditions.push(sql`${at} >= make_timestamp(${sql.literal(fromUs)})`);
+    if (toUs !== undefined) conditions.push(sql`${at} < make_timestamp(${sql.literal(toUs)})`);
+    return conditions;
   }
 
   memoryTables(): readonly Sql[] {

@@ -12,7 +12,7 @@ import { bucketed } from "./bucket.ts";
 import { type Progress, slowestOther } from "./watermark.ts";
 
 /** All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the first). */
-const BATCH = sql`temp.late_batch`;
+export const BATCH = sql`temp.late_batch`;
 
 /**
  * Fills `BATCH` with the rows that may be late and gives their number. For a keyed dataset it holds all

@@ -1,5 +1,6 @@
 /** Closes windows and corrects them: one SQL aggregation over stored rows each. */
 import { sql, type Sql } from "../core/sql.ts";
+import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
 import { printAggregate, printExpression } from "../plan/print-duckdb.ts";
@@ -18,8 +19,9 @@ export async function publishClosed(
   window: WindowPlan,
   range: Range,
   late: LateTables | null,
+  endSeq: number | undefined,
 ): Promise<number> {
-  const rows = tx.relation(dataset.name, { ...range, without: excluded(late) });
+  const rows = tx.relation(dataset.name, { ...range, ...visible(tx, dataset, late, endSeq) });
   const groups = await aggregate(tx, dataset, window, rows);
   const names = byNames(window);
   const measures = window.measures.map((one) => sql.id("g", one.name));
@@ -51,6 +53,7 @@ export async function publishCorrections(
   window: WindowPlan,
   closedBeforeUs: bigint,
   late: LateTables,
+  endSeq: number | undefined,
 ): Promise<number> {
   const wasClosed = sql`_ws < make_timestamp(${sql.literal(closedBeforeUs)})`;
   const [range] = await tx.connection.rows<{ from: bigint | null; to: bigint | null }>(
@@ -58,7 +61,7 @@ export async function publishCorrections(
   );
   if (range === undefined || range.from === null || range.to === null) return 0;
   const span = { fromUs: range.from, toUs: range.to };
-  const rows = tx.relation(dataset.name, { ...span, without: excluded(late) });
+  const rows = tx.relation(dataset.name, { ...span, ...visible(tx, dataset, late, endSeq) });
   const groups = await aggregate(tx, dataset, window, rows, late.dirty);
   const older = tx.relation(window.name, span);
   const names = byNames(window);
@@ -84,8 +87,20 @@ export async function publishCorrections(
   });
 }
 
-function excluded(late: LateTables | null): Sql | undefined {
-  return late === null || late.beyondRows === 0 ? undefined : late.beyond;
+/**
+ * Which of the stored rows count. Rows beyond the lateness do not, so that what they replaced still
+ * does. Where a key leaves time open, the stage works through a batch in runs in which no window changes
+ * its state: then only rows behind the run have to be kept out.
+ */
+function visible(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  late: LateTables | null,
+  endSeq: number | undefined,
+): RelationOptions {
+  const table = tx.table(dataset.name);
+  if (table.isKeyed && !table.isKeyTimed) return { beforeSeq: endSeq };
+  return late === null || late.beyondRows === 0 ? {} : { without: late.beyond };
 }
 
 function byNames(window: WindowPlan): readonly string[] {

@@ -4,6 +4,7 @@ import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
+import { splitIntoRuns } from "./runs.ts";
 import { publishClosed, publishCorrections } from "./publish.ts";
 import {
   advance,
@@ -58,6 +59,18 @@ class TumblingStage implements WindowStage {
 
   async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
     const dataset = this.#dataset(rows.dataset);
+    const windows = this.#windowsOf(dataset.name);
+    const table = tx.table(dataset.name);
+    if (windows.length === 0 || !table.isKeyed || table.isKeyTimed) return this.#applyRun(tx, rows);
+    const late: number[] = [];
+    for (const run of await splitIntoRuns(tx, dataset, windows, rows, this.#progressOf(dataset.name))) {
+      late.push(...(await this.#applyRun(tx, run)));
+    }
+    return late;
+  }
+
+  async #applyRun(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
+    const dataset = this.#dataset(rows.dataset);
     const before = this.#progressOf(dataset.name);
     const after = advance(before, dataset.watermark, {
       producer: rows.producer,
@@ -78,7 +91,7 @@ class TumblingStage implements WindowStage {
           if (tables.beyondRows > 0) for (const seq of await beyondSeqs(tx, tables)) late.add(seq);
         }
       }
-      await this.#publish(tx, dataset, window, after, tables);
+      await this.#publish(tx, dataset, window, after, tables, rows.endSeq);
     }
     return [...late];
   }
@@ -92,7 +105,7 @@ class TumblingStage implements WindowStage {
         // A window that is new to the project is computed from the rows that are already there.
         const isNew = this.#windowProgressOf(window.name).closedUntilUs === null;
         if (after === before && !isNew) continue;
-        await this.#publish(tx, dataset, window, after, null);
+        await this.#publish(tx, dataset, window, after, null, undefined);
       }
     }
   }
@@ -103,18 +116,19 @@ class TumblingStage implements WindowStage {
     window: WindowPlan,
     progress: Progress,
     late: LateTables | null,
+    endSeq: number | undefined,
   ): Promise<void> {
     const before = this.#windowProgressOf(window.name);
     let { published, corrected, closedUntilUs } = before;
     if (late !== null && late.dirtyGroups > 0 && closedUntilUs !== null) {
-      corrected += await publishCorrections(tx, dataset, window, closedUntilUs, late);
+      corrected += await publishCorrections(tx, dataset, window, closedUntilUs, late, endSeq);
     }
     const { watermarkUs, minEventTimeUs } = progress;
     if (watermarkUs !== null && minEventTimeUs !== null) {
       const toUs = closedBoundary(window, watermarkUs);
       const fromUs = closedUntilUs ?? closedBoundary(window, minEventTimeUs);
       if (toUs > fromUs) {
-        published += await publishClosed(tx, dataset, window, { fromUs, toUs }, late);
+        published += await publishClosed(tx, dataset, window, { fromUs, toUs }, late, endSeq);
       }
       closedUntilUs = closedUntilUs === null || toUs > closedUntilUs ? toUs : closedUntilUs;
     }

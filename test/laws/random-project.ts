@@ -1,0 +1,152 @@
+/** Random small projects and scripts of what happens to them, for comparing the engine with the oracle. */
+import * as fc from "fast-check";
+import {
+  col,
+  column,
+  count,
+  countDistinct,
+  dataset,
+  defineProject,
+  first,
+  last,
+  max,
+  min,
+  sum,
+  tumbling,
+} from "../../src/index.ts";
+import { type Plan } from "../../src/plan/plan.ts";
+import { resolveProject } from "../../src/plan/resolve.ts";
+
+export const START_US = 1_772_322_000_000_000n; // 2026-02-28T23:40:00Z: a month's end is near.
+
+/** A row as it is sent; `v` null is left out. */
+export interface SentRow {
+  readonly atUs: bigint;
+  readonly k: string;
+  readonly v: bigint | null;
+}
+
+export type Step =
+  /** Sent at once: how they are grouped must not matter. */
+  | { readonly kind: "send"; readonly batches: readonly SentBatch[] }
+  | { readonly kind: "wait"; readonly seconds: number }
+  | { readonly kind: "checkpoint" }
+  | { readonly kind: "restart" };
+
+export interface SentBatch {
+  readonly producer: string;
+  readonly rows: readonly SentRow[];
+}
+
+const windowSpec = fc.record({
+  size: fc.constantFrom("1m", "7m", "1 hour", "1 day", "1 week", "1 month"),
+  zone: fc.constantFrom("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Chatham"),
+  by: fc.constantFrom("none", "column", "expression"),
+  isFiltered: fc.boolean(),
+  lateness: fc.constantFrom("0s", "2m", "3h"),
+  late: fc.constantFrom("update" as const, "side" as const),
+});
+
+const projectSpec = fc.record({
+  key: fc.constantFrom<readonly ("at" | "k")[]>([], ["k", "at"], ["at"], ["k"]),
+  dedup: fc.option(
+    fc.record({
+      by: fc.constantFrom<readonly ("at" | "k")[]>(["k"], ["k", "at"]),
+      within: fc.constantFrom("20s", "5m"),
+    }),
+    { nil: undefined, freq: 3 },
+  ),
+  outOfOrderness: fc.constantFrom("0s", "10s", "2m"),
+  idleTimeout: fc.constantFrom("30s", "10m"),
+  windows: fc.array(windowSpec, { minLength: 1, maxLength: 2 }),
+});
+
+type ProjectSpec = typeof projectSpec extends fc.Arbitrary<infer T> ? T : never;
+type WindowSpec = ProjectSpec["windows"][number];
+
+const columns = {
+  at: column.timestamp(),
+  k: column.text(),
+  v: column.int64().nullable(),
+};
+
+export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
+  const rows = dataset({
+    columns,
+    eventTime: "at",
+    ...(spec.key.length === 0 ? {} : { key: [...spec.key] }),
+    watermark: {
+      outOfOrderness: spec.outOfOrderness,
+      idleTimeout: spec.idleTimeout,
+      maxFutureSkew: "3650d",
+    },
+    ...(spec.dedup === undefined ? {} : { dedup: { by: [...spec.dedup.by], within: spec.dedup.within } }),
+  } as never);
+  const windows = Object.fromEntries(
+    spec.windows.map((window, index) => [`w${index}`, windowOf(window)]),
+  );
+  return resolveProject(defineProject({ name: "random", datasets: { rows }, windows } as never));
+});
+
+function windowOf(spec: WindowSpec): unknown {
+  const isCalendar = /day|week|month/.test(spec.size);
+  return tumbling({
+    from: "rows",
+    size: spec.size,
+    ...(isCalendar ? { timezone: spec.zone } : {}),
+    ...(spec.by === "none" ? {} : spec.by === "column" ? { by: ["k"] } : { by: { big: col("v").gt(0) } }),
+    ...(spec.isFiltered ? { where: col("v").ne(3) } : {}),
+    measure: {
+      n: count(),
+      values: count("v"),
+      different: countDistinct("k"),
+      total: sum("v"),
+      low: min("v"),
+      high: max("at"),
+      open: first("v"),
+      close: last("k"),
+    },
+    allowedLateness: spec.lateness,
+    late: spec.late,
+  } as never);
+}
+
+/** Event times around a few borders, to the microsecond, so that many rows meet. */
+const offsetUs = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 40 * 60 }).map((second) => BigInt(second) * 1_000_000n) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -1, max: 1 }))
+      .map(([minute, us]) => BigInt(minute) * 60_000_000n + BigInt(us)),
+  },
+  { weight: 1, arbitrary: fc.integer({ min: -3, max: 40 }).map((day) => BigInt(day) * 86_400_000_000n) },
+);
+
+const row: fc.Arbitrary<SentRow> = fc.record({
+  atUs: offsetUs.map((us) => START_US + us),
+  k: fc.constantFrom("a", "b", "", "ü", "a\u0000", 'q"\\'),
+  v: fc.option(
+    fc.oneof(fc.bigInt(-3n, 3n), fc.constantFrom(2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n)),
+    { nil: null, freq: 6 },
+  ),
+});
+
+const batch: fc.Arbitrary<SentBatch> = fc.record({
+  producer: fc.constantFrom("", "", "p", "q"),
+  rows: fc.array(row, { minLength: 1, maxLength: 6 }),
+});
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .array(batch, { minLength: 1, maxLength: 4 })
+      .map((batches): Step => ({ kind: "send", batches })),
+  },
+  { weight: 2, arbitrary: fc.integer({ min: 1, max: 700 }).map((seconds): Step => ({ kind: "wait", seconds })) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
+);
+
+export const randomScript: fc.Arbitrary<readonly Step[]> = fc.array(step, { minLength: 1, maxLength: 14 });
