@@ -7,11 +7,13 @@ const LINGER_BYTES = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Call when the answer is out. Node throws the rest of the body away as it comes; a client that goes
- * on for too long or sends too much is disconnected.
+ * Call when the answer is out. The rest of the body is thrown away as it comes; a client that goes on
+ * for too long or sends too much is disconnected.
  */
 export function lingerAfter(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
+  // Node itself does so only for a body of which nothing was read.
+  request.resume();
   const { socket } = request;
   const untilBytes = socket.bytesRead + LINGER_BYTES;
   let looks = LINGER_MS / LOOK_EVERY_MS;

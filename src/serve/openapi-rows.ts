@@ -44,11 +44,11 @@ function valueIn(column: ColumnPlan): JsonSchema {
       return { type: "boolean" };
     case "int32":
     case "int64":
-      return { anyOf: [{ type: "integer", format: type.kind }, INTEGER_TEXT] };
+      return { type: "integer", format: type.kind };
     case "float64":
-      return { anyOf: [{ type: "number", format: "double" }, NUMBER_TEXT] };
+      return { type: "number", format: "double" };
     case "decimal":
-      return { anyOf: [{ type: "number" }, NUMBER_TEXT], description: decimalText(type) };
+      return { type: "number", description: `${decimalText(type)} All digits count.` };
     case "text":
       return { type: "string" };
     case "timestamp":

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import { type AddressInfo, type Socket } from "node:net";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { KurobeError } from "../core/errors.ts";
 import { type Plan } from "../plan/plan.ts";
 import { Door, type Recovery } from "./door.ts";
@@ -120,7 +120,7 @@ function bareServer(settings: ServeSettings, log: FastifyBaseLogger): FastifyIns
     loggerInstance: log,
     // One log for all: a child logger a request is a tenth of what a small request costs.
     childLoggerFactory: () => log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `${prefix}-${(requests++).toString(36)}`,
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -149,14 +149,32 @@ function listener(settings: ServeSettings, handler: http.RequestListener): http.
   return server;
 }
 
+/** The answer that Node is writing on a connection, if there is one. */
+interface Pending {
+  readonly _httpMessage?: http.ServerResponse | null;
+}
+
 /** What came was no request, or not in time: there is a connection to answer on, and nothing else. */
 function answerBroken(error: Error & { readonly code?: string }, socket: Socket): void {
-  const pending = (socket as { readonly _httpMessage?: { readonly headersSent: boolean } })
-    ._httpMessage;
-  if (socket.writable && error.code !== "ECONNRESET" && pending?.headersSent !== true) {
-    socket.end(rawProblem(brokenRequest(error), "none"));
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
   }
-  socket.destroySoon();
+  const answer = rawProblem(brokenRequest(error), "none");
+  const pending = (socket as Pending)._httpMessage ?? null;
+  if (pending === null) {
+    socket.end(answer);
+  } else if (pending.req.complete) {
+    // The broken bytes came after a whole request, whose sender still gets its own answer first.
+    pending.once("finish", () => socket.end(answer));
+    pending.once("close", () => socket.destroySoon());
+  } else if (pending.headersSent) {
+    socket.destroy();
+  } else {
+    socket.end(answer);
+    // Ends the reading of the body that will not come.
+    pending.req.destroy();
+  }
 }
 
 function brokenRequest(error: Error & { readonly code?: string }): KurobeError {
