@@ -2,7 +2,9 @@
 import bindings, { type Appender, type Connection, type LogicalType } from "@duckdb/node-bindings";
 import { KurobeError } from "../core/errors.ts";
 
-/** What `rows()` gives for a column of the same type can be appended; `undefined` is the default. */
+/**
+ * What `rows()` gives for a column of the same type can be appended; `undefined` is the default.
+ */
 export type AppendValue = null | boolean | number | bigint | string | Uint8Array | undefined;
 
 const { Type } = bindings;
@@ -64,8 +66,8 @@ function appenderOf(type: LogicalType): Append {
 }
 
 /**
- * Appends rows whose values stand in the table's own column order. All of them or none: a value that
- * does not fit is thrown before the first row is flushed.
+ * Appends rows whose values stand in the table's own column order. All of them or none: a value
+ * that does not fit is thrown before the first row is flushed.
  */
 export function appendRows(
   connection: Connection,

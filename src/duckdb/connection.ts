@@ -8,9 +8,9 @@ import { assert, KurobeError } from "../core/errors.ts";
 import { type Sql, type SqlValue } from "../core/sql.ts";
 import { appendRows, type AppendValue } from "./appender.ts";
 import { bindValue } from "./bind.ts";
-import { type Column } from "./column.ts";
 import { duckdbError } from "./failure.ts";
-import { allRows, columnsOf, readChunk, type ResultChunk } from "./result.ts";
+import { allRows, columnsOf } from "./result.ts";
+import { OpenStream, type ResultStream } from "./stream.ts";
 import { type Value } from "./value.ts";
 
 export interface StatementOptions {
@@ -19,20 +19,17 @@ export interface StatementOptions {
 }
 
 /**
- * SQL text with its values: what the `sql` tag makes, or a user's text that `query/` has judged. Values
- * by name fill `$name`.
+ * SQL text with its values: what the `sql` tag makes, or a user's text that `query/` has judged.
+ * Values by name fill `$name`.
  */
 export interface Statement {
   readonly text: string;
   readonly values: readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
 }
 
-/** A result that is read while it is computed. Dispose it when leaving early. */
-export interface ResultStream extends AsyncIterable<ResultChunk>, AsyncDisposable {
-  readonly columns: readonly Column[];
-}
-
-/** A statement that was planned once and runs many times: saves about half of a small one's time. */
+/**
+ * A statement that was planned once and runs many times: saves about half of a small one's time.
+ */
 export interface Prepared extends Disposable {
   /** Runs it with values for `$1, $2, …`; gives the number of changed rows. */
   run(values?: readonly SqlValue[], options?: StatementOptions): Promise<number>;
@@ -43,8 +40,8 @@ export interface Prepared extends Disposable {
 const INTERRUPT_EVERY_MS = 20;
 
 /**
- * Caller promises: the next call starts after the last one's promise settled and its stream was read
- * to the end or disposed. We promise: a broken promise is an assertion, never a mixed result.
+ * Caller promises: the next call starts after the last one's promise settled and its stream was
+ * read to the end or disposed. We promise: a broken promise is an assertion, never a mixed result.
  */
 export class Connection implements AsyncDisposable {
   readonly #handle: Handle;
@@ -118,7 +115,9 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /** Plans a single statement for many runs on this connection. Its values are given at each run. */
+  /**
+   * Plans a single statement for many runs on this connection. Its values are given at each run.
+   */
   async prepare(statement: Sql): Promise<Prepared> {
     const prepared = await this.#exclusive(undefined, () => this.#prepare(statement.text));
     const execute = async <T>(
@@ -178,7 +177,9 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /** Asks the running statement to stop. Most do within milliseconds; some expressions never look. */
+  /**
+   * Asks the running statement to stop. Most do within milliseconds; some expressions never look.
+   */
   interrupt(): void {
     if (this.#isClosed) return;
     this.#wasInterrupted = true;
@@ -266,74 +267,12 @@ export class Connection implements AsyncDisposable {
   }
 }
 
-interface StreamOwner {
-  readonly end: () => void;
-  readonly wasInterrupted: () => boolean;
-}
-
-class OpenStream implements ResultStream {
-  readonly columns: readonly Column[];
-  readonly #result: Result;
-  readonly #owner: StreamOwner;
-  #hasEnded = false;
-  #rowCount = 0;
-  #fetching: Promise<unknown> = Promise.resolve();
-
-  constructor(result: Result, columns: readonly Column[], owner: StreamOwner) {
-    this.#result = result;
-    this.columns = columns;
-    this.#owner = owner;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<ResultChunk> {
-    try {
-      while (!this.#hasEnded) {
-        if (this.#owner.wasInterrupted()) throw interrupted();
-        const fetching = bindings.fetch_chunk(this.#result);
-        this.#fetching = fetching.catch(() => undefined);
-        const chunk = await fetching;
-        if (chunk === null || bindings.data_chunk_get_size(chunk) === 0) {
-          this.#refuseBrokenEnd();
-          return;
-        }
-        this.#rowCount += bindings.data_chunk_get_size(chunk);
-        yield readChunk(chunk, this.columns);
-      }
-    } catch (error) {
-      throw duckdbError(error);
-    } finally {
-      await this[Symbol.asyncDispose]();
-    }
-  }
-
-  /**
-   * A stream that fails in the middle ends as one that is complete: the bindings give no more chunks
-   * and no error. Only the result's type still tells the two apart.
-   */
-  #refuseBrokenEnd(): void {
-    if (bindings.result_return_type(this.#result) !== bindings.ResultType.INVALID) return;
-    if (this.#owner.wasInterrupted()) throw interrupted();
-    throw new KurobeError(
-      "KRB_DUCKDB_STREAM_FAILED",
-      `the statement failed after it had given ${this.#rowCount} rows`,
-      { details: { rowCount: this.#rowCount } },
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    await this.#fetching;
-    this.#owner.end();
-  }
-}
-
 function bindAll(prepared: PreparedStatement, values: Statement["values"]): void {
   for (const [name, value] of Object.entries(values)) {
     const index = Array.isArray(values)
       ? Number(name) + 1
       : bindings.bind_parameter_index(prepared, name);
-    bindValue(prepared, index, value as SqlValue);
+    bindValue(prepared, index, value);
   }
 }
 
@@ -345,10 +284,6 @@ function withoutNul(text: string): string {
     });
   }
   return text;
-}
-
-function interrupted(): KurobeError {
-  return new KurobeError("KRB_DUCKDB_INTERRUPTED", "interrupted between two chunks");
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

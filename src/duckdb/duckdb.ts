@@ -6,7 +6,10 @@ import { Connection } from "./connection.ts";
 import { duckdbError } from "./failure.ts";
 
 export interface DatabaseOptions {
-  /** Of all connections together. DuckDB keeps to it for tables, sorts and joins, not for everything. */
+  /**
+   * Of all connections together. DuckDB keeps to it for tables, sorts and joins, not for
+   * everything.
+   */
   readonly memoryLimitBytes: number;
   readonly threads: number;
   /** Where sorts and joins that outgrow the memory go. Null: they fail instead. */
@@ -58,7 +61,9 @@ function settings(options: DatabaseOptions): Readonly<Record<string, string>> {
   };
 }
 
-/** In this order: directories can only be named while access is open, and nothing after the lock. */
+/**
+ * In this order: directories can only be named while access is open, and nothing after the lock.
+ */
 function lockdown(options: DatabaseOptions): ReturnType<typeof sql> {
   const directories = options.allowedDirectories.map((path) => sql.literal(path));
   const temporary = options.temporaryDirectory ?? "";
@@ -108,14 +113,8 @@ class OpenDatabase implements Database {
   }
 }
 
-export {
-  Connection,
-  type Prepared,
-  type ResultStream,
-  type Statement,
-  type StatementOptions,
-} from "./connection.ts";
-export { ColumnVector, type Column, type Layout } from "./column.ts";
-export { type AppendValue } from "./appender.ts";
+export { Connection, type Prepared, type Statement } from "./connection.ts";
+export { ColumnVector, type Column } from "./column.ts";
 export { type ResultChunk } from "./result.ts";
-export { dateText, timestampText, type Value } from "./value.ts";
+export { type ResultStream } from "./stream.ts";
+export { dateText, timestampText } from "./value.ts";

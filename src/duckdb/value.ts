@@ -66,14 +66,8 @@ function nested(value: unknown, convert: Convert): Value | undefined {
 }
 
 export function plainValue(value: unknown): Value {
-  switch (typeof value) {
-    case "boolean":
-    case "number":
-    case "bigint":
-    case "string":
-      return value;
-  }
   if (value === null || value === undefined) return null;
+  if (isPrimitive(value)) return value;
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) {
     return value.micros;
   }
@@ -83,32 +77,35 @@ export function plainValue(value: unknown): Value {
   if (value instanceof DuckDBTimestampMillisecondsValue) return value.millis * 1000n;
   if (value instanceof DuckDBTimestampSecondsValue) return value.seconds * 1_000_000n;
   if (value instanceof DuckDBTimestampNanosecondsValue) return value.nanos;
-  return nested(value, plainValue) ?? String(value);
+  return nested(value, plainValue) ?? duckdbText(value);
 }
 
 /**
- * The same for readers that know no DuckDB: only what JSON has. Integers beyond 2^53 and decimals are
- * text, timestamps ISO 8601 in UTC, other times DuckDB's own text, bytes base64, NaN and the
+ * The same for readers that know no DuckDB: only what JSON has. Integers beyond 2^53 and decimals
+ * are text, timestamps ISO 8601 in UTC, other times DuckDB's own text, bytes base64, NaN and the
  * infinities text.
  */
 export function portableValue(value: unknown): Value {
-  switch (typeof value) {
-    case "boolean":
-    case "string":
-      return value;
-    case "number":
-      return Number.isFinite(value) ? value : String(value);
-    case "bigint":
-      return integerValue(value);
-  }
   if (value === null || value === undefined) return null;
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (typeof value === "bigint") return integerValue(value);
+  if (isPrimitive(value)) return value;
   if (value instanceof DuckDBDecimalValue) return value.toString();
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) {
     return timestampText(value.micros);
   }
   if (value instanceof DuckDBDateValue) return dateText(value.days);
   if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString("base64");
-  return nested(value, portableValue) ?? String(value);
+  return nested(value, portableValue) ?? duckdbText(value);
+}
+
+function isPrimitive(value: unknown): value is boolean | number | bigint | string {
+  return ["boolean", "number", "bigint", "string"].includes(typeof value);
+}
+
+/** Intervals, UUIDs and the like write themselves as DuckDB would. */
+function duckdbText(value: unknown): string {
+  return (value as { toString(): string }).toString();
 }
 
 function integerValue(value: bigint): Value {

@@ -122,8 +122,3 @@ export const ALLOWED_TABLE_FUNCTIONS: ReadonlySet<string> = new Set([
   "unnest",
   "json_each",
 ]);
-
-/** For documentation: the names of the allowed functions by category, sorted. */
-export const FUNCTIONS_BY_CATEGORY: ReadonlyMap<string, readonly string[]> = new Map(
-  Object.entries(ALLOWED).map(([category, names]) => [category, words(names)]),
-);

@@ -126,7 +126,9 @@ class Walk {
     else throw refused(type);
   }
 
-  /** A CTE sees those before it, never itself or later ones: a table of that name would be meant. */
+  /**
+   * A CTE sees those before it, never itself or later ones: a table of that name would be meant.
+   */
   #container(node: TreeNode, scope: Scope, depth: number): void {
     const { cte_map: ctes, ...rest } = node;
     const inner = new Set(scope);
@@ -229,7 +231,8 @@ function namedValues(
 }
 
 function parserError(tree: TreeNode): KurobeError {
-  const message = String(tree["error_message"] ?? "the statement cannot be read");
+  const told = tree["error_message"];
+  const message = typeof told === "string" ? told : "the statement cannot be read";
   if (tree["error_type"] === "not implemented") {
     return new KurobeError("KRB_QUERY_NOT_ALLOWED", "only SELECT statements are allowed", {
       details: { parser: message },

@@ -25,7 +25,9 @@ export function readCursor(question: string, cursor: string): Position {
   return { eventTimeUs: BigInt(time), seq: BigInt(seq) };
 }
 
-/** Against mistakes, not against forgery: a forged position reads nothing that a filter could not. */
+/**
+ * Against mistakes, not against forgery: a forged position reads nothing that a filter could not.
+ */
 function checksum(question: string, body: string): string {
   return createHash("sha256").update(`${question}\n${body}`).digest("hex").slice(0, 16);
 }

@@ -1,4 +1,7 @@
-/** Conditions on columns, as a URL can carry them: `symbol=A&price.gte=10&at.lt=2026-01-02T00:00:00Z`. */
+/**
+ * Conditions on columns, as a URL can carry them:
+ * `symbol=A&price.gte=10&at.lt=2026-01-02T00:00:00Z`.
+ */
 import { KurobeError } from "../core/errors.ts";
 import { sql, type Sql, type SqlValue } from "../core/sql.ts";
 import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
@@ -6,7 +9,10 @@ import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
 export const FILTER_OPERATORS = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "null"] as const;
 export type FilterOperator = (typeof FILTER_OPERATORS)[number];
 
-/** All filters of a page must hold. `in` has its values separated by commas; `null` takes true or false. */
+/**
+ * All filters of a page must hold. `in` has its values separated by commas; `null` takes true or
+ * false.
+ */
 export interface Filter {
   readonly column: string;
   readonly operator: FilterOperator;
@@ -139,7 +145,9 @@ function decimalSql(
 const TIMESTAMP =
   /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,6}))?(Z|[-+]\d{2}:\d{2}))?$/;
 
-/** A day alone is its midnight in UTC. A time of day must say its zone: guessing is an hour wrong. */
+/**
+ * A day alone is its midnight in UTC. A time of day must say its zone: guessing is an hour wrong.
+ */
 function timestampUs(filter: Filter, text: string): bigint {
   // A plus sign that was not escaped in a URL arrives as a blank.
   const match = TIMESTAMP.exec(text.replace(/ (\d{2}:\d{2})$/, "+$1"));

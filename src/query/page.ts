@@ -1,8 +1,8 @@
 /** Rows of a dataset a page at a time, in the order of their event time. */
 import { createHash } from "node:crypto";
-import { KurobeError } from "../core/errors.ts";
+import { assert, KurobeError } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
-import { type Column, type ResultChunk } from "../duckdb/duckdb.ts";
+import { type Column, type ColumnVector, type ResultChunk } from "../duckdb/duckdb.ts";
 import { type EngineRelations } from "../engine/engine.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { type Position, readCursor, writeCursor } from "./cursor.ts";
@@ -19,7 +19,10 @@ export interface PageRequest {
   readonly dataset: string;
   /** 1 to 100; 20 if left out. */
   readonly limit?: number | undefined;
-  /** By event time; rows of one time in the order in which they were accepted. Newest first if left out. */
+  /**
+   * By event time; rows of one time in the order in which they were accepted. Newest first if left
+   * out.
+   */
   readonly order?: "asc" | "desc" | undefined;
   readonly filters?: readonly Filter[] | undefined;
   /** In this order; all if left out. */
@@ -45,8 +48,8 @@ export type ReadPage = (
 ) => Promise<void>;
 
 /**
- * Changes when the page may have changed, without reading it: compare it with `If-None-Match` first.
- * Throws `KRB_QUERY_UNKNOWN_RELATION`.
+ * Changes when the page may have changed, without reading it: compare it with `If-None-Match`
+ * first. Throws `KRB_QUERY_UNKNOWN_RELATION`.
  */
 export function pageEtag(request: PageRequest, relations: EngineRelations): string {
   const plan = planOf(request.dataset, relations);
@@ -58,8 +61,8 @@ export function pageEtag(request: PageRequest, relations: EngineRelations): stri
 }
 
 /**
- * Every row once and in order, also while rows arrive: the cursor is a place in a total order, not a
- * count. Rows that arrive behind it are not seen. Throws `KRB_QUERY_UNKNOWN_RELATION`,
+ * Every row once and in order, also while rows arrive: the cursor is a place in a total order, not
+ * a count. Rows that arrive behind it are not seen. Throws `KRB_QUERY_UNKNOWN_RELATION`,
  * `…_UNKNOWN_COLUMN`, `…_FILTER`, `…_CURSOR`, `…_PAGE_SIZE`.
  */
 export async function answerPage(
@@ -135,10 +138,7 @@ class PageWriter {
       if (this.#hasMore) return;
       this.#out.ascii(this.rowCount++ === 0 ? "\n" : ",\n");
       writeObject(this.#out, this.#keys, writers, row);
-      this.#last = {
-        eventTimeUs: BigInt(String(time?.valueAt(row))),
-        seq: BigInt(String(seq?.valueAt(row))),
-      };
+      this.#last = { eventTimeUs: bigintAt(time, row), seq: bigintAt(seq, row) };
     }
   }
 
@@ -146,6 +146,12 @@ class PageWriter {
     this.#out.ascii(`\n],"next":${JSON.stringify(next)}}\n`);
     return this.#out.take();
   }
+}
+
+function bigintAt(vector: ColumnVector | undefined, row: number): bigint {
+  const value = vector?.valueAt(row);
+  assert(typeof value === "bigint", "a page has its rows' times and positions");
+  return value;
 }
 
 function planOf(dataset: string, relations: EngineRelations): DatasetPlan {

@@ -1,5 +1,5 @@
 /** DuckDB's own parser, on an instance that holds no data and reaches nothing. */
-import { KurobeError } from "../core/errors.ts";
+import { assert, KurobeError } from "../core/errors.ts";
 import { sql } from "../core/sql.ts";
 import { openDatabase, type Connection, type Prepared } from "../duckdb/duckdb.ts";
 import { authorizeTree, type Authorized, type Parameters } from "./authorize.ts";
@@ -12,7 +12,9 @@ export interface AuthorizedStatement extends Authorized {
 }
 
 export interface QueryParser extends AsyncDisposable {
-  /** `relations`: the names that may be read, in lower case, with the names as they are declared. */
+  /**
+   * `relations`: the names that may be read, in lower case, with the names as they are declared.
+   */
   authorize(
     text: string,
     relations: ReadonlyMap<string, string>,
@@ -73,7 +75,8 @@ class OpenParser implements QueryParser {
     const late = setTimeout(() => this.#connection.interrupt(), PARSE_LIMIT_MS);
     try {
       const [[tree] = []] = await this.#serialize.values([statement]);
-      return readTree(String(tree));
+      assert(typeof tree === "string", "json_serialize_sql gives text");
+      return readTree(tree);
     } finally {
       clearTimeout(late);
     }

@@ -7,12 +7,12 @@ import { KurobeError } from "../core/errors.ts";
 import { type Database, type Statement } from "../duckdb/duckdb.ts";
 import { type EngineRelations } from "../engine/engine.ts";
 import { lower, type Parameters } from "./authorize.ts";
-import { exportStatement } from "./format/parquet.ts";
 import { CONTENT_TYPES, type Encoder, type ResultFormat } from "./format/format.ts";
 import { answerPage, type PageAnswer, type PageRequest } from "./page.ts";
 import { openParser, type QueryParser } from "./parser.ts";
 import { Reading, tooManyRows } from "./reading.ts";
 import { Gate, Slots } from "./slots.ts";
+import { exportStatement } from "./wrap.ts";
 import { MemoryGuard, type MemoryLimit, type StuckStatement, Watch } from "./watch.ts";
 
 export interface QueryLimits {
@@ -69,7 +69,10 @@ export interface QueryAnswer extends AsyncDisposable {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   /** The relations that were read, for ETags and access logs. */
   readonly relations: readonly string[];
-  /** Fails in the middle when a limit is crossed: cut the connection then, so that nobody takes it for whole. */
+  /**
+   * Fails in the middle when a limit is crossed: cut the connection then, so that nobody takes it
+   * for whole.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -118,8 +121,10 @@ class OpenQuery implements Query {
       );
       const statement = { text, values: parameters };
       const maxRows = Math.min(request.maxRows ?? Infinity, this.#limits.maxRows);
-      const open = request.format === "parquet" ? this.#parquet : this.#stream;
-      const { columns, bytes } = await open.call(this, reading, statement, request.format, maxRows);
+      const { columns, bytes } =
+        request.format === "parquet"
+          ? await this.#parquet(reading, statement, maxRows)
+          : await this.#stream(reading, statement, request.format, maxRows);
       return {
         contentType: CONTENT_TYPES[request.format],
         columns: columns.map(({ name, type }) => ({ name, type })),
@@ -192,12 +197,7 @@ class OpenQuery implements Query {
   }
 
   /** DuckDB writes the file: its writer is several times faster than any of ours could be. */
-  async #parquet(
-    reading: Reading,
-    statement: Statement,
-    _format: ResultFormat,
-    maxRows: number,
-  ): Promise<Encoded> {
+  async #parquet(reading: Reading, statement: Statement, maxRows: number): Promise<Encoded> {
     const path = join(this.#options.stagingDirectory, `result-${randomUUID()}.parquet`);
     reading.defer(() => rm(path, { force: true }));
     const rowCount = await reading.run(exportStatement(statement, path, maxRows));

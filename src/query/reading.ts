@@ -10,6 +10,7 @@ import {
 } from "../duckdb/duckdb.ts";
 import { type Slot } from "./slots.ts";
 import { type Watch } from "./watch.ts";
+import { computeStatement } from "./wrap.ts";
 
 export interface ReadingParts {
   readonly slot: Slot;
@@ -55,7 +56,9 @@ export class Reading implements AsyncDisposable {
     return answer.value;
   }
 
-  /** Plans the statement and waits for its first rows, so that most errors come before any answer. */
+  /**
+   * Plans the statement and waits for its first rows, so that most errors come before any answer.
+   */
   async start(statement: Statement): Promise<void> {
     this.#statement = statement;
     await this.#compute(async (signal) => {
@@ -99,10 +102,9 @@ export class Reading implements AsyncDisposable {
   async #explained(error: unknown): Promise<never> {
     const statement = this.#statement;
     if (!isKurobeError(error, "KRB_DUCKDB_STREAM_FAILED") || statement === undefined) throw error;
-    const text = `SELECT max(hash(_result_row)) FROM (\n${statement.text}\n) AS _result_row`;
     await this.#stream?.[Symbol.asyncDispose]();
     await this.run(sql`ROLLBACK; BEGIN TRANSACTION READ ONLY`);
-    await this.run({ text, values: statement.values });
+    await this.run(computeStatement(statement));
     throw new KurobeError("KRB_QUERY_SQL", error.message, { cause: error });
   }
 

@@ -1,4 +1,6 @@
-/** A cheap look at SQL before any parser sees it: bounds that keep hostile text from costing much. */
+/**
+ * A cheap look at SQL before any parser sees it: bounds that keep hostile text from costing much.
+ */
 import { KurobeError } from "../core/errors.ts";
 
 export interface TextLimits {

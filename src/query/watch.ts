@@ -1,4 +1,6 @@
-/** Watches one running statement: its time, its reader, its memory, and whether it still listens. */
+/**
+ * Watches one running statement: its time, its reader, its memory, and whether it still listens.
+ */
 import { type Gate } from "./slots.ts";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 
@@ -9,7 +11,9 @@ export interface WatchLimits {
   readonly maxPauseMs: number;
 }
 
-/** A statement that went on for a second after its interrupt; only the end of the process stops it. */
+/**
+ * A statement that went on for a second after its interrupt; only the end of the process stops it.
+ */
 export interface StuckStatement {
   readonly text: string;
   readonly elapsedMs: number;
@@ -154,7 +158,10 @@ export interface MemoryLimit {
 /** 20 GB in a second is what it has to be faster than. */
 const LOOK_EVERY_MS = 25;
 
-/** Stops all running statements when the process grows over its limit: nobody knows whose memory it is. */
+/**
+ * Stops all running statements when the process grows over its limit: nobody knows whose memory it
+ * is.
+ */
 export class MemoryGuard implements Disposable {
   readonly #limit: MemoryLimit;
   readonly #watches = new Set<Watch>();

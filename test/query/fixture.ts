@@ -1,4 +1,7 @@
-/** For the tests of `src/query/`: a database with datasets as the engine lays them out, and a query over it. */
+/**
+ * For the tests of `src/query/`: a database with datasets as the engine lays them out, and a query
+ * over it.
+ */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,9 +14,16 @@ import { columnTypeToDuckdb } from "../../src/plan/print-duckdb.ts";
 import {
   openQuery,
   type Query,
+  type QueryAnswer,
   type QueryOptions,
   type QueryRequest,
 } from "../../src/query/query.ts";
+
+const TICKS = [
+  { name: "time", type: { kind: "timestamp" }, nullable: false },
+  { name: "symbol", type: { kind: "text" }, nullable: false },
+  { name: "price", type: { kind: "float64" }, nullable: true },
+] as const;
 
 export interface Fixture extends AsyncDisposable {
   readonly database: Database;
@@ -111,4 +121,27 @@ function tableOf(name: string, columns: readonly ColumnPlan[]): readonly Sql[] {
     sql`CREATE VIEW ${view} AS SELECT ${names} FROM mem.${sql.id(name)}`,
     sql`CREATE VIEW rows.${sql.id(name)} AS SELECT ${names}, _seq FROM mem.${sql.id(name)}`,
   ];
+}
+
+/** 10,000 ticks, one dead letter, and a table that no query may see. */
+export async function openTicks(options: Partial<QueryOptions> = {}): Promise<Fixture> {
+  const fixture = await openFixture(options);
+  await fixture.create("ticks", "time", TICKS);
+  await fixture.create("ticks.dead_letters", "received_at", [
+    { name: "received_at", type: { kind: "timestamp" }, nullable: false },
+    { name: "reason", type: { kind: "text" }, nullable: false },
+  ]);
+  await fixture.connection.run(sql`
+    INSERT INTO mem.ticks
+    SELECT make_timestamp(range * 1000000), 'S' || range % 5, range / 4, range FROM range(10000)`);
+  await fixture.connection.run(sql`
+    INSERT INTO mem."ticks.dead_letters" VALUES (make_timestamp(0), 'broken', 1)`);
+  await fixture.connection.run(sql`CREATE TABLE secret AS SELECT 42 AS x`);
+  return fixture;
+}
+
+export async function take(answer: QueryAnswer): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answer.body) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
 }

@@ -1,4 +1,7 @@
-/** Arrow IPC stream: DuckDB's vectors become Arrow's with a copy of their bytes, no values in between. */
+/**
+ * Arrow IPC stream: DuckDB's vectors become Arrow's with a copy of their bytes, no values in
+ * between.
+ */
 import {
   Binary,
   Bool,
@@ -32,8 +35,8 @@ import { type Rows, uniqueNames } from "./format.ts";
 const BATCH_ROWS = 32_768;
 
 /**
- * Timestamps are in UTC and microseconds, decimals 128 bits wide. HUGEINT and what Arrow has no flat
- * type for (lists, structs, intervals, …) is text, nested values as JSON.
+ * Timestamps are in UTC and microseconds, decimals 128 bits wide. HUGEINT and what Arrow has no
+ * flat type for (lists, structs, intervals, …) is text, nested values as JSON.
  */
 export async function* encodeArrow(rows: Rows): AsyncGenerator<Uint8Array> {
   const names = uniqueNames(rows.columns);

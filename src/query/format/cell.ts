@@ -96,7 +96,10 @@ function small(vector: ColumnVector): CellWriter {
   return (out, row) => out.integer(items[row] ?? 0);
 }
 
-/** 64-bit integers as two halves: most are small, and a bigint for each would cost ten times as much. */
+/**
+ * 64-bit integers as two halves: most are small, and a bigint for each would cost ten times as
+ * much.
+ */
 function whole(vector: ColumnVector, dialect: Dialect): CellWriter {
   const halves = view(vector, "int32");
   const isSigned = vector.column.layout === "int64";

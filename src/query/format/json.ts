@@ -10,8 +10,8 @@ const CLOSE = 0x5d;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * `{"columns":[{"name","type"}],"rows":[[…],…],"rowCount":n,"elapsedMs":n}`. A cut connection leaves
- * it without its end, so half a result cannot be taken for a whole one.
+ * `{"columns":[{"name","type"}],"rows":[[…],…],"rowCount":n,"elapsedMs":n}`. A cut connection
+ * leaves it without its end, so half a result cannot be taken for a whole one.
  */
 export async function* encodeJson(rows: Rows): AsyncGenerator<Uint8Array> {
   const startedAt = performance.now();
