@@ -124,7 +124,10 @@ describe("loading a project file", () => {
     await put("kurobe.config.ts", 'throw new Error("no such desk");');
     const thrown = await failure(loadProject(directory));
     expect(thrown.code).toBe("KRB_PROJECT_LOAD");
-    expect(thrown.message).toContain("no such desk");
+    expect(thrown.message).toContain("kurobe.config.ts:1:7 could not be loaded: no such desk");
+    await put("lib/desk.ts", '\nexport function desk(): never {\n  throw new Error("closed");\n}');
+    await put("kurobe.config.ts", 'import { desk } from "./lib/desk.ts"; export default desk();');
+    expect((await failure(loadProject(directory))).message).toContain(join("lib", "desk.ts:3:9"));
     await put("kurobe.config.ts", "export const project = 1;");
     expect((await failure(loadProject(directory))).code).toBe("KRB_PROJECT_NO_DEFAULT_EXPORT");
     await put("kurobe.config.ts", 'export default { name: "market" };');

@@ -2,7 +2,8 @@
 import { build, type BuildResult, type Plugin } from "esbuild";
 import { randomUUID } from "node:crypto";
 import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { SourceMap } from "node:module";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { KurobeError } from "../core/errors.ts";
 import { isBranded } from "./brand.ts";
@@ -33,9 +34,9 @@ export async function loadProject(directory: string, path?: string): Promise<Loa
       details: { path: found },
     });
   }
-  const { code, files } = await bundle(found);
-  const exported = await importBundle(found, code);
-  return { definition: definitionOf(found, exported), path: found, files };
+  const bundled = await bundle(found);
+  const exported = await importBundle(found, bundled);
+  return { definition: definitionOf(found, exported), path: found, files: bundled.files };
 }
 
 /** The nearest project file; `KRB_PROJECT_NOT_FOUND` where no parent has one either. */
@@ -66,6 +67,8 @@ const OWN_ENTRY = fileURLToPath(
 
 interface Bundle {
   readonly code: string;
+  /** From the bundle's lines to those of the project's files, as JSON. */
+  readonly sourceMap: string;
   readonly files: readonly string[];
 }
 
@@ -82,7 +85,8 @@ async function bundle(path: string): Promise<Bundle> {
       platform: "node",
       format: "esm",
       target: "node20",
-      sourcemap: "inline",
+      sourcemap: "external",
+      outfile: "project.mjs",
       define: {
         "import.meta.url": "kurobe_url",
         "import.meta.dirname": "kurobe_directory",
@@ -100,7 +104,9 @@ async function bundle(path: string): Promise<Bundle> {
   const files = Object.keys(result.metafile.inputs)
     .map((file) => resolve(directory, file))
     .filter((file) => relative(own, file).startsWith("..") || isAbsolute(relative(own, file)));
-  return { code: result.outputFiles[0]?.text ?? "", files: files.sort() };
+  const output = (ending: string): string =>
+    result.outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
+  return { code: output(".mjs"), sourceMap: output(".map"), files: files.sort() };
 }
 
 const externalPackages: Plugin = {
@@ -138,7 +144,7 @@ const ownPlace: Plugin = {
 };
 
 /** Beside the project, so that its packages are found; removed at once. */
-async function importBundle(path: string, code: string): Promise<unknown> {
+async function importBundle(path: string, { code, sourceMap }: Bundle): Promise<unknown> {
   const modules = join(dirname(path), "node_modules");
   const folder = (await exists(modules)) ? join(modules, ".kurobe") : dirname(path);
   // A new name every time: Node keeps modules by their address, and edits must be seen.
@@ -149,13 +155,32 @@ async function importBundle(path: string, code: string): Promise<unknown> {
     return await import(pathToFileURL(file).href);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new KurobeError("KRB_PROJECT_LOAD", `${path} could not be loaded: ${reason}`, {
+    const place = placeOf(error, file, sourceMap, dirname(path)) ?? path;
+    throw new KurobeError("KRB_PROJECT_LOAD", `${place} could not be loaded: ${reason}`, {
       cause: error,
-      details: { path },
+      details: { path, place },
     });
   } finally {
     await rm(file, { force: true });
   }
+}
+
+/** `file:line:column` of the innermost call that lies in the project's own files. */
+function placeOf(
+  error: unknown,
+  file: string,
+  sourceMap: string,
+  directory: string,
+): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const frame = stack.split("\n").find((line) => line.includes(basename(file)));
+  const position = /:(\d+):(\d+)\)?$/.exec(frame ?? "");
+  if (position === null) return undefined;
+  const map = new SourceMap(JSON.parse(sourceMap));
+  const entry = map.findEntry(Number(position[1]) - 1, Number(position[2]) - 1);
+  if (!("originalSource" in entry)) return undefined;
+  const source = resolve(directory, entry.originalSource);
+  return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
 }
 
 interface BuildMessage {
