@@ -42,6 +42,15 @@ export function resolveDataset(
   const key = resolveNames(spec["key"], columns, problems.at("key"));
   const watermark = resolveWatermark(spec["watermark"], problems.at("watermark"));
   const dedup = resolveDedup(spec["dedup"], columns, problems.at("dedup"));
+  if (dedup !== null && (key ?? []).length > 0) {
+    problems
+      .at("dedup")
+      .add(
+        "a key as well",
+        "a key or dedup: a key lets the newest row win, dedup the first",
+        "leave dedup out",
+      );
+  }
   const declared = isRecord(spec["columns"]) ? Object.keys(spec["columns"]) : [];
   const broken = new Set(declared.filter((one) => !columns.some((column) => column.name === one)));
   return { plan: { name, columns, eventTime, key: key ?? [], watermark, dedup }, broken };

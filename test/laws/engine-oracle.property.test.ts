@@ -187,6 +187,6 @@ test(`the engine agrees with the oracle (seed ${SEED})`, async () => {
         await rm(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: RUNS, seed: SEED, endOnFailure: process.env["KUROBE_NO_SHRINK"] !== undefined },
+    { numRuns: RUNS, seed: SEED, interruptAfterTimeLimit: 100_000, markInterruptAsFailure: true, ...(process.env["KUROBE_PATH"] === undefined ? {} : { path: process.env["KUROBE_PATH"] }), endOnFailure: process.env["KUROBE_NO_SHRINK"] !== undefined },
   );
 }, 600_000);
