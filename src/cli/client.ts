@@ -66,7 +66,9 @@ function unreachable(url: string, error: unknown): unknown {
   });
 }
 
-/** fetch hides the system's own words in `cause`, and those of several addresses one level deeper. */
+/**
+ * fetch hides the system's own words in `cause`, and those of several addresses one level deeper.
+ */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) {
     return reasonOf(error.errors[0]);

@@ -65,7 +65,9 @@ export interface CommandSpec<O extends OptionSpecs> {
   readonly positionals?: readonly PositionalSpec[];
   readonly options: O;
   readonly examples: readonly Example[];
-  /** Resolves when the work is done; failures are KurobeErrors, whose code decides the exit code. */
+  /**
+   * Resolves when the work is done; failures are KurobeErrors, whose code decides the exit code.
+   */
   run(invocation: Invocation<O>): Promise<void>;
 }
 
@@ -74,7 +76,9 @@ export interface Command extends Omit<CommandSpec<OptionSpecs>, "run"> {
   run(invocation: Invocation<OptionSpecs>): Promise<void>;
 }
 
-/** Ties the types of options to what `run` receives. Nothing heavy may be imported above a `run`. */
+/**
+ * Ties the types of options to what `run` receives. Nothing heavy may be imported above a `run`.
+ */
 export function defineCommand<const O extends OptionSpecs>(spec: CommandSpec<O>): Command {
   return spec;
 }

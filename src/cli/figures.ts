@@ -22,7 +22,7 @@ export function showBytes(sizeBytes: number): string {
     value /= 1024;
     unit += 1;
   }
-  return `${unit === 0 ? value : threeDigits(value)} ${UNITS[unit] ?? "B"}`;
+  return `${unit === 0 ? Math.round(value) : threeDigits(value)} ${UNITS[unit] ?? "B"}`;
 }
 
 /** `12.3 ms`, `4.56 s`, `3 min 20 s`. */

@@ -1,4 +1,6 @@
-/** Help, generated from what a command says of itself: the same text for the screen and the docs. */
+/**
+ * Help, generated from what a command says of itself: the same text for the screen and the docs.
+ */
 import { type Command, type Example, type OptionSpec, type OptionSpecs } from "./command.ts";
 import { GLOBAL_OPTIONS } from "./global-options.ts";
 import { wrapText } from "./wrap-text.ts";
@@ -23,7 +25,7 @@ export function commandHelp(command: Command, { columns }: HelpOptions): string 
     ({ name, prose }) => [`<${name}>`, prose] as const,
   );
   return [
-    `${command.summary}.`,
+    ...wrapText(`${command.summary}.`, columns),
     "",
     `Usage: ${usageLine(command)}`,
     ...command.description.flatMap((paragraph) => ["", ...wrapText(paragraph, columns)]),

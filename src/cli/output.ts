@@ -62,7 +62,9 @@ export class Output {
     return openProgress({ label, sink: stderr, paint: this.notePaint, clock });
   }
 
-  /** Asks on the terminal. Throws KRB_CLI_CONFIRMATION where nobody can answer, or the answer is no. */
+  /**
+   * Asks on the terminal. Throws KRB_CLI_CONFIRMATION where nobody can answer, or the answer is no.
+   */
   async confirm(question: string): Promise<void> {
     const { stdin, stderr, signal } = this.#terminal;
     if (stdin.isTTY !== true || stderr.isTTY !== true || this.isJson) {
@@ -79,7 +81,9 @@ export class Output {
   }
 }
 
-/** Waits while the reader is slower than we are, so that a long result does not pile up in memory. */
+/**
+ * Waits while the reader is slower than we are, so that a long result does not pile up in memory.
+ */
 export async function writeSlowly(sink: TextSink, chunk: string | Uint8Array): Promise<void> {
   if (!sink.write(chunk)) await once(sink, "drain");
 }

@@ -1,4 +1,7 @@
-/** Shows how far long work is: a bar that redraws itself on a terminal, a line now and then elsewhere. */
+/**
+ * Shows how far long work is: a bar that redraws itself on a terminal, a line now and then
+ * elsewhere.
+ */
 import { type Clock } from "../core/clock.ts";
 import { showElapsed } from "./figures.ts";
 import { type Paint } from "./paint.ts";

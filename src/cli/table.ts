@@ -19,8 +19,8 @@ const NARROWEST = 6;
 const HIDDEN: TableColumn = { name: "…" };
 
 /**
- * Lines of the table. Cells are made safe to print. Where the columns do not fit, wide ones are clipped
- * first, then columns in the middle are left out and the last line says how many.
+ * Lines of the table. Cells are made safe to print. Where the columns do not fit, wide ones are
+ * clipped first, then columns in the middle are left out and the last line says how many.
  */
 export function renderTable(
   columns: readonly TableColumn[],
@@ -59,7 +59,7 @@ export function renderTable(
     rule("├", "┼", "┤"),
     ...texts.map((row) => line(pick(row, "…"), same)),
     rule("└", "┴", "┘"),
-    ...(hidden === 0 ? [] : [dim(`${hidden} columns left out: the screen is too narrow`)]),
+    ...(hidden === 0 ? [] : [dim(`${hidden} columns do not fit the screen`)]),
   ];
 }
 

@@ -3,6 +3,8 @@ import { KurobeError } from "../../core/errors.ts";
 import { type InputFormat } from "./input-file.ts";
 import { CsvBorders, firstRecordEnd, LineBorders, type RecordBorders } from "./record-borders.ts";
 
+const LF = 0x0a;
+
 export interface Piece {
   readonly bytes: Uint8Array;
   /** Of its first own byte in the decompressed file. */
@@ -43,29 +45,66 @@ export async function* splitFile(
   }
 }
 
+/**
+ * The cuts depend on the bytes alone, not on how they came: a pipe that is sent again is cut at the
+ * same places, and its bodies are recognised.
+ */
 async function* cut(
   chunks: AsyncIterable<Uint8Array>,
   options: SplitOptions,
 ): AsyncGenerator<Uint8Array> {
   const borders = bordersOf(options.format);
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
-  let borderBytes = 0;
+  const collected = new Collected();
   for await (const chunk of chunks) {
-    const border = borders?.lastIn(chunk) ?? 0;
-    if (border > 0) borderBytes = pendingBytes + border;
-    pending.push(chunk);
-    pendingBytes += chunk.length;
-    if (pendingBytes >= options.targetBytes && borderBytes > 0) {
-      const whole = joined(pending);
-      yield whole.subarray(0, borderBytes);
-      pending = [whole.subarray(borderBytes)];
-      pendingBytes -= borderBytes;
-      borderBytes = 0;
-    }
-    if (pendingBytes > options.maxBytes) throw tooLarge(options);
+    if (borders === undefined) collected.add(chunk, 0);
+    else yield* cutChunk(chunk, borders, collected, options.targetBytes);
+    if (collected.sizeBytes > options.maxBytes) throw tooLarge(options);
   }
-  if (pendingBytes > 0) yield joined(pending);
+  if (collected.sizeBytes > 0) yield collected.take(collected.sizeBytes);
+}
+
+/**
+ * Fills up to the target and cuts at the last border before it, else at the first one behind it.
+ */
+function* cutChunk(
+  chunk: Uint8Array,
+  borders: RecordBorders,
+  collected: Collected,
+  targetBytes: number,
+): Generator<Uint8Array> {
+  for (let rest = chunk; rest.length > 0;) {
+    const room = targetBytes - collected.sizeBytes;
+    const lineEnd = rest.indexOf(LF) + 1;
+    const length = room > 0 ? room : lineEnd > 0 ? lineEnd : rest.length;
+    const part = rest.subarray(0, length);
+    collected.add(part, borders.lastIn(part));
+    rest = rest.subarray(length);
+    if (collected.sizeBytes >= targetBytes && collected.borderBytes > 0) {
+      yield collected.take(collected.borderBytes);
+    }
+  }
+}
+
+/** Bytes that wait for a place where they may be cut. */
+class Collected {
+  #parts: Uint8Array[] = [];
+  sizeBytes = 0;
+  /** Up to the last border; 0 where there is none. */
+  borderBytes = 0;
+
+  add(part: Uint8Array, border: number): void {
+    if (border > 0) this.borderBytes = this.sizeBytes + border;
+    this.#parts.push(part);
+    this.sizeBytes += part.length;
+  }
+
+  take(sizeBytes: number): Uint8Array {
+    const whole = joined(this.#parts);
+    this.#parts = [whole.subarray(sizeBytes)];
+    this.sizeBytes = whole.length - sizeBytes;
+    this.borderBytes = 0;
+    return whole.subarray(0, sizeBytes);
+  }
 }
 
 function bordersOf(format: InputFormat): RecordBorders | undefined {
@@ -88,7 +127,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 function countLines(bytes: Uint8Array): number {
   let count = 0;
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count += 1;
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) count += 1;
   return count;
 }
 
