@@ -38,6 +38,9 @@ describe("limits", () => {
   test("on time interrupt what computes, before the first row and after it", async () => {
     await using fixture = await openTicks({ limits: { timeLimitMs: 200 } });
     await expect(fixture.rows(ENDLESS)).rejects.toMatchObject({ code: "KRB_QUERY_TIMEOUT" });
+    const recursion =
+      "WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n FROM r) SELECT sum(n) FROM r";
+    await expect(fixture.rows(recursion)).rejects.toMatchObject({ code: "KRB_QUERY_TIMEOUT" });
     await expect(fixture.ask({ sql: ENDLESS, format: "parquet" })).rejects.toMatchObject({
       code: "KRB_QUERY_TIMEOUT",
     });
@@ -94,7 +97,10 @@ describe("limits", () => {
       onStuck: (statement) => stuck.push(statement),
     });
     const outcome = fixture.rows(DEAF).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(stuck).toEqual([{ text: DEAF, elapsedMs: 1050 }]), 20_000);
+    await vi.waitFor(
+      () => expect(stuck).toEqual([{ text: DEAF, elapsedMs: expect.any(Number) }]),
+      20_000,
+    );
     expect(await outcome).toMatchObject({ code: "KRB_QUERY_TIMEOUT" });
   });
 });

@@ -25,6 +25,9 @@ export interface QueryParser extends AsyncDisposable {
 const PARSER_MEMORY_BYTES = 256 * 1024 * 1024;
 /** The worst text within the bounds takes 0.1 s. */
 const PARSE_LIMIT_MS = 5_000;
+/** Dashboards ask the same again and again. A tree takes about 60 times the memory of its text. */
+const MAX_REMEMBERED = 128;
+const MAX_REMEMBERED_LENGTH = 2_000;
 
 export async function openParser(): Promise<QueryParser> {
   const database = await openDatabase({
@@ -50,6 +53,7 @@ class OpenParser implements QueryParser {
   readonly #owner: AsyncDisposable;
   readonly #connection: Connection;
   readonly #serialize: Prepared;
+  readonly #known = new Map<string, TreeNode>();
   /** One text at a time; callers are as many as the query queue lets in. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -65,10 +69,27 @@ class OpenParser implements QueryParser {
     parameters: Parameters = [],
   ): Promise<AuthorizedStatement> {
     const statement = boundedStatement(text);
+    const tree = this.#known.get(statement) ?? (await this.#parseInTurn(statement));
+    this.#remember(statement, tree);
+    return { ...authorizeTree(tree, relations, parameters), text: statement };
+  }
+
+  #parseInTurn(statement: string): Promise<TreeNode> {
     const parsing = this.#last.then(() => this.#parse(statement));
     this.#last = parsing.catch(() => undefined);
-    const authorized = authorizeTree(await parsing, relations, parameters);
-    return { ...authorized, text: statement };
+    return parsing;
+  }
+
+  /** Trees only: what is allowed depends on the relations and values of each time. */
+  #remember(statement: string, tree: TreeNode): void {
+    if (statement.length > MAX_REMEMBERED_LENGTH) return;
+    this.#known.delete(statement);
+    this.#known.set(statement, tree);
+    if (this.#known.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
   }
 
   async #parse(statement: string): Promise<TreeNode> {

@@ -39,6 +39,7 @@ export class Watch implements Disposable {
   readonly #controller = new AbortController();
   #reason: Reason | undefined;
   #spentMs = 0;
+  #startedAt = 0;
   #isComputing = false;
   #isDisposed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -54,10 +55,6 @@ export class Watch implements Disposable {
   /** Interrupts the statement when it aborts. */
   get signal(): AbortSignal {
     return this.#controller.signal;
-  }
-
-  get spentMs(): number {
-    return this.#spentMs;
   }
 
   stop(reason: Reason): void {
@@ -89,7 +86,7 @@ export class Watch implements Disposable {
 
   async #timed<T>(work: () => Promise<T>): Promise<T> {
     if (this.#reason !== undefined) throw this.#failure();
-    const startedAt = performance.now();
+    this.#startedAt = performance.now();
     const left = Math.max(0, this.#options.limits.timeLimitMs - this.#spentMs);
     this.#timer = setTimeout(() => {
       this.stop("timeout");
@@ -103,7 +100,7 @@ export class Watch implements Disposable {
       }
       throw error;
     } finally {
-      this.#spentMs += performance.now() - startedAt;
+      this.#spentMs += performance.now() - this.#startedAt;
       clearTimeout(this.#timer);
       clearTimeout(this.#stuck);
     }
@@ -112,8 +109,8 @@ export class Watch implements Disposable {
   #expectEnd(): void {
     clearTimeout(this.#stuck);
     this.#stuck = setTimeout(() => {
-      const { text, limits, onStuck } = this.#options;
-      onStuck({ text, elapsedMs: limits.timeLimitMs + STUCK_AFTER_MS });
+      const elapsedMs = Math.round(this.#spentMs + performance.now() - this.#startedAt);
+      this.#options.onStuck({ text: this.#options.text, elapsedMs });
     }, STUCK_AFTER_MS);
   }
 
