@@ -40,7 +40,13 @@ export interface SentBatch {
 
 const windowSpec = fc.record({
   size: fc.constantFrom("1m", "7m", "1 hour", "1 day", "1 week", "1 month"),
-  zone: fc.constantFrom("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Chatham"),
+  zone: fc.constantFrom(
+    "UTC",
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+  ),
   by: fc.constantFrom("none", "column", "expression"),
   isFiltered: fc.boolean(),
   lateness: fc.constantFrom("0s", "2m", "3h"),
@@ -81,7 +87,9 @@ export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
       maxFutureSkew: "3650d",
     },
     // A key replaces rows, so it leaves no duplicates to drop: the plan refuses both together.
-    ...(spec.dedup === undefined || spec.key.length > 0 ? {} : { dedup: { by: [...spec.dedup.by], within: spec.dedup.within } }),
+    ...(spec.dedup === undefined || spec.key.length > 0
+      ? {}
+      : { dedup: { by: [...spec.dedup.by], within: spec.dedup.within } }),
   } as never);
   const windows = Object.fromEntries(
     spec.windows.map((window, index) => [`w${index}`, windowOf(window)]),
@@ -95,7 +103,11 @@ function windowOf(spec: WindowSpec): unknown {
     from: "rows",
     size: spec.size,
     ...(isCalendar ? { timezone: spec.zone } : {}),
-    ...(spec.by === "none" ? {} : spec.by === "column" ? { by: ["k"] } : { by: { big: col("v").gt(0) } }),
+    ...(spec.by === "none"
+      ? {}
+      : spec.by === "column"
+        ? { by: ["k"] }
+        : { by: { big: col("v").gt(0) } }),
     ...(spec.isFiltered ? { where: col("v").ne(3) } : {}),
     measure: {
       n: count(),
@@ -114,14 +126,20 @@ function windowOf(spec: WindowSpec): unknown {
 
 /** Event times around a few borders, to the microsecond, so that many rows meet. */
 const offsetUs = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: 0, max: 40 * 60 }).map((second) => BigInt(second) * 1_000_000n) },
+  {
+    weight: 6,
+    arbitrary: fc.integer({ min: 0, max: 40 * 60 }).map((second) => BigInt(second) * 1_000_000n),
+  },
   {
     weight: 3,
     arbitrary: fc
       .tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -1, max: 1 }))
       .map(([minute, us]) => BigInt(minute) * 60_000_000n + BigInt(us)),
   },
-  { weight: 1, arbitrary: fc.integer({ min: -3, max: 40 }).map((day) => BigInt(day) * 86_400_000_000n) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: -3, max: 40 }).map((day) => BigInt(day) * 86_400_000_000n),
+  },
 );
 
 const row: fc.Arbitrary<SentRow> = fc.record({
@@ -145,9 +163,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .array(batch, { minLength: 1, maxLength: 4 })
       .map((batches): Step => ({ kind: "send", batches })),
   },
-  { weight: 2, arbitrary: fc.integer({ min: 1, max: 700 }).map((seconds): Step => ({ kind: "wait", seconds })) },
+  {
+    weight: 2,
+    arbitrary: fc.integer({ min: 1, max: 700 }).map((seconds): Step => ({ kind: "wait", seconds })),
+  },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
 );
 
-export const randomScript: fc.Arbitrary<readonly Step[]> = fc.array(step, { minLength: 1, maxLength: 14 });
+export const randomScript: fc.Arbitrary<readonly Step[]> = fc.array(step, {
+  minLength: 1,
+  maxLength: 14,
+});

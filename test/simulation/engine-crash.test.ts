@@ -111,7 +111,7 @@ async function runSeed(seed: number): Promise<void> {
     } catch (error) {
       if (!disk.hasCrashed) throw error;
     }
-    await platform?.[Symbol.asyncDispose]().catch(() => undefined);
+    await platform?.[Symbol.asyncDispose]().then(undefined, () => undefined);
     await disk.crash(seed * 100 + round);
     disk.disarm();
   }
