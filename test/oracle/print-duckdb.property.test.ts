@@ -7,6 +7,7 @@ import {
   columnTypeToDuckdb,
   printAggregate,
   printExpression,
+  rowOrder,
 } from "../../src/plan/print-duckdb.ts";
 import { Problems } from "../../src/plan/problem.ts";
 import { resolveExpression, resolveMeasure } from "../../src/plan/resolve-expression.ts";
@@ -174,6 +175,25 @@ describe("aggregates printed for DuckDB", () => {
         },
       ),
       { numRuns: runs },
+    );
+  });
+
+  it("order rows alike in 64 bits and in 128", async () => {
+    const second = fc.integer({ min: 0, max: 3 }).map((value) => BigInt(value));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(second, randomRow), { minLength: 1 }), async (timed) => {
+        await load(timed.map(([at, row]) => ({ ...row, at })));
+        const bounds = { minTimeUs: 0n, maxTimeUs: 3n, minSeq: 0n, maxSeq: BigInt(timed.length) };
+        const narrow = rowOrder(sql`"at"`, sql`_seq`, bounds);
+        const wide = rowOrder(sql`"at"`, sql`_seq`);
+        expect(narrow.text).not.toContain("HUGEINT");
+        const [row] = await connection.rows<{ narrow: unknown; wide: unknown }>(
+          sql`SELECT list(_seq ORDER BY ${narrow}) AS narrow, list(_seq ORDER BY ${wide}) AS wide
+              FROM t`,
+        );
+        expect(row?.narrow).toEqual(row?.wide);
+      }),
+      { numRuns: 20 },
     );
   });
 });
