@@ -13,7 +13,9 @@ const RESERVED: ReadonlySet<string> = new Set(
     "not null offset on only or order pivot pivot_longer pivot_wider placing primary qualify " +
     "references returning select show some summarize symmetric table then to trailing true union " +
     "unique unpivot using variadic when where window with " +
-    "information_schema main memory pg_catalog system temp"
+    "information_schema main memory pg_catalog system temp " +
+    // Schemas of the engine.
+    "mem rows stage"
   ).split(" "),
 );
 

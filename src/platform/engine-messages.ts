@@ -26,7 +26,11 @@ export type EngineReport =
       readonly dataDirectory: string;
       /** Null where the token was given as a setting. */
       readonly tokenPath: string | null;
-      readonly recovered: { readonly entries: number; readonly rows: number; readonly elapsedMs: number };
+      readonly recovered: {
+        readonly entries: number;
+        readonly rows: number;
+        readonly elapsedMs: number;
+      };
       readonly warnings: readonly string[];
     }
   | {

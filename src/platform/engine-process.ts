@@ -56,11 +56,22 @@ function closeOnSignal(service: Service): void {
 function end(thrown: unknown): void {
   const error = isKurobeError(thrown)
     ? thrown
-    : new KurobeError("KRB_CORE_ASSERTION", thrown instanceof Error ? thrown.message : String(thrown), {
-        cause: thrown,
-      });
+    : new KurobeError(
+        "KRB_CORE_ASSERTION",
+        thrown instanceof Error ? thrown.message : String(thrown),
+        {
+          cause: thrown,
+        },
+      );
   const { code, message, hint, details, entry } = error;
-  const failed: EngineReport = { kind: "failed", code, message, hint, details, exitCode: entry.exitCode };
+  const failed: EngineReport = {
+    kind: "failed",
+    code,
+    message,
+    hint,
+    details,
+    exitCode: entry.exitCode,
+  };
   if (process.send === undefined) process.exit(entry.exitCode);
   process.send(failed, () => process.exit(entry.exitCode));
 }

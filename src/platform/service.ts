@@ -15,6 +15,9 @@ import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
 import { readOrMakeToken, tokenPath } from "./token.ts";
 
+/** Resident memory beyond the limit that DuckDB keeps to, before running queries are stopped. */
+const QUERY_SLACK_BYTES = 1024 ** 3;
+
 export interface ServiceDeps {
   readonly onRecovery?: ((progress: RecoveryProgress) => void) | undefined;
   /** A statement ignores its interrupt, or memory runs out: end the process. */
@@ -55,6 +58,11 @@ export async function openService(order: EngineOrder, deps: ServiceDeps): Promis
         concurrency: settings.queryConcurrency,
         timeLimitMs: settings.queryTimeoutMs,
         maxRows: settings.maxQueryRows,
+      },
+      // Statements are stopped first; only when that does not help, the process is.
+      memory: {
+        limitBytes: settings.memoryLimitBytes + QUERY_SLACK_BYTES,
+        residentBytes: () => process.memoryUsage.rss(),
       },
       onStuck: deps.onStuck,
     }),

@@ -10,7 +10,10 @@ export function tokenPath(dataDirectory: string): string {
 }
 
 /** The given token, else the kept one, else a new one that only the owner of the file may read. */
-export async function readOrMakeToken(dataDirectory: string, given: string | null): Promise<string> {
+export async function readOrMakeToken(
+  dataDirectory: string,
+  given: string | null,
+): Promise<string> {
   if (given !== null) return given;
   const path = tokenPath(dataDirectory);
   try {

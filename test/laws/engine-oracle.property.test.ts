@@ -55,7 +55,7 @@ async function send(platform: Platform, batch: SentBatch, totals: Totals): Promi
     return `{"k":${JSON.stringify(k)},"at":"${at}"${v === null ? "" : `,"v":${v}`}}`;
   });
   const outcome = await platform.ingest.accept({
-    dataset: "rows",
+    dataset: "events",
     format: "ndjson",
     body: Buffer.from(lines.join("\n")),
     onInvalid: "dead_letter",
@@ -97,7 +97,7 @@ async function perform(
           const inputs = rows.map(({ atUs, k, v }) => ({ at: atUs, k, v }));
           script.push({
             kind: "batch",
-            dataset: "rows",
+            dataset: "events",
             producer,
             receivedAtUs: clock.us,
             rows: inputs,
@@ -143,10 +143,10 @@ async function look(platform: Platform, plan: Plan): Promise<Seen> {
     windows[window.name] = rows.toSorted();
   }
   const late = await texts(
-    sql`SELECT _window, epoch_us(_window_start), epoch_us("at"), k, v, epoch_us(_watermark) FROM rows.late_rows`,
+    sql`SELECT _window, epoch_us(_window_start), epoch_us("at"), k, v, epoch_us(_watermark) FROM events.late_rows`,
   );
   return {
-    rows: await texts(sql`SELECT epoch_us("at"), k, v FROM rows.rows ORDER BY _seq`),
+    rows: await texts(sql`SELECT epoch_us("at"), k, v FROM rows.events ORDER BY _seq`),
     late: late.toSorted(),
     windows,
     watermarkUs: platform.engine.status().datasets[0]?.watermarkUs ?? null,
@@ -159,7 +159,7 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
     return JSON.stringify(String(value));
   };
   const line = (values: readonly (Value | undefined)[]): string => values.map(text).join(" ");
-  const rows = outcome.datasets.get("rows");
+  const rows = outcome.datasets.get("events");
   const windows = Object.fromEntries(
     plan.windows.map((window) => {
       const results = outcome.windows.get(window.name) ?? [];
@@ -195,7 +195,7 @@ test(`the engine agrees with the oracle (seed ${SEED})`, async () => {
         const { seen, script, totals } = await perform(plan, steps, directory);
         const outcome = runOracle(plan, script);
         expect(seen).toEqual(expected(plan, outcome));
-        expect(totals.duplicates).toBe(outcome.datasets.get("rows")?.duplicates.length ?? 0);
+        expect(totals.duplicates).toBe(outcome.datasets.get("events")?.duplicates.length ?? 0);
         expect(totals.accepted + totals.rejected + totals.duplicates).toBe(totals.received);
       } finally {
         await rm(directory, { recursive: true, force: true });

@@ -94,13 +94,15 @@ export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
   const windows = Object.fromEntries(
     spec.windows.map((window, index) => [`w${index}`, windowOf(window)]),
   );
-  return resolveProject(defineProject({ name: "random", datasets: { rows }, windows } as never));
+  return resolveProject(
+    defineProject({ name: "random", datasets: { events: rows }, windows } as never),
+  );
 });
 
 function windowOf(spec: WindowSpec): unknown {
   const isCalendar = /day|week|month/.test(spec.size);
   return tumbling({
-    from: "rows",
+    from: "events",
     size: spec.size,
     ...(isCalendar ? { timezone: spec.zone } : {}),
     ...(spec.by === "none"
