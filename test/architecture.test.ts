@@ -5,37 +5,33 @@ import { describe, expect, it } from "vitest";
 import { importsOf, ROOT, sourceFiles } from "./source-files.ts";
 
 interface Room {
-  /** The file that opens with the room's purpose in one sentence. */
-  readonly main: string;
+  readonly name: string;
   /** What it may import besides `core` and itself. */
   readonly imports: readonly string[];
 }
 
-const ROOMS: Readonly<Record<string, Room>> = {
-  core: { main: "errors.ts", imports: [] },
-  project: { main: "project.ts", imports: [] },
-  plan: { main: "plan.ts", imports: ["project"] },
-  duckdb: { main: "duckdb.ts", imports: [] },
-  log: { main: "log.ts", imports: ["plan"] },
-  storage: { main: "manifest.ts", imports: ["plan", "duckdb"] },
-  decode: { main: "decoder.ts", imports: ["plan", "duckdb", "log"] },
-  engine: { main: "engine.ts", imports: ["plan", "duckdb", "log", "storage", "decode"] },
-  windows: { main: "window-stage.ts", imports: ["plan", "duckdb", "engine"] },
-  ingest: { main: "ingest.ts", imports: ["plan", "log", "engine"] },
-  query: { main: "query.ts", imports: ["plan", "duckdb", "storage", "engine"] },
-  serve: { main: "serve.ts", imports: ["plan", "ingest", "query"] },
-  platform: {
-    main: "open-platform.ts",
-    imports: [
-      ...["project", "plan", "duckdb", "log", "storage", "decode"],
-      ...["engine", "windows", "ingest", "query", "serve"],
-    ],
-  },
-  cli: {
-    main: "main.ts",
-    imports: ["project", "plan", "log", "storage", "engine", "query", "serve", "platform"],
-  },
+const ROOMS = roomTable(readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8"));
+
+/** Main files that do not bear their room's name. */
+const MAIN_FILES: Readonly<Record<string, string>> = {
+  cli: "main.ts",
+  core: "errors.ts",
+  decode: "decoder.ts",
+  platform: "open-platform.ts",
+  storage: "manifest.ts",
+  windows: "window-stage.ts",
 };
+
+/** Rows such as ``| `log/` | sentence | plan |``; `all` and `all above` stand for rooms. */
+function roomTable(page: string): readonly Room[] {
+  const rows = [...page.matchAll(/^\| `([a-z]+)\/` \| [^|]+ \| ([^|]+) \|$/gm)];
+  const names = rows.map(([, name = ""]) => name);
+  return rows.map(([, name = "", cell = ""], index) => {
+    if (cell.trim() === "all") return { name, imports: names };
+    if (cell.startsWith("all above")) return { name, imports: names.slice(0, index) };
+    return { name, imports: names.filter((each) => new RegExp(`\\b${each}\\b`).test(cell)) };
+  });
+}
 
 /** Rooms whose bytes must survive a power loss: they know `Disk`, never the file system itself. */
 const DURABLE_ROOMS: readonly string[] = ["log", "storage", "engine", "windows", "ingest"];
@@ -69,18 +65,18 @@ describe("architecture", () => {
     const entries = readdirSync(SRC, { withFileTypes: true });
     const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     const loose = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-    expect(folders.filter((name) => !(name in ROOMS))).toEqual([]);
+    expect(folders.toSorted()).toEqual(ROOMS.map(({ name }) => name).toSorted());
     expect(loose).toEqual(["index.ts"]);
   });
 
   it("opens each room's main file with its purpose in one sentence", () => {
-    const rooms = Object.keys(ROOMS).filter((room) => files.some((path) => roomOf(path) === room));
-    const mute = rooms.filter((room) => {
-      const path = join(SRC, room, ROOMS[room]?.main ?? "");
-      if (!files.includes(path)) return true;
-      const text = readFileSync(path, "utf8").replace(/^#!.*\n/, "");
-      return !/^\/\*\*[\s*]+\S[^*]*[.:]/.test(text);
-    });
+    const mute = ROOMS.map(({ name }) => join(SRC, name, MAIN_FILES[name] ?? `${name}.ts`)).filter(
+      (path) => {
+        if (!files.includes(path)) return true;
+        const text = readFileSync(path, "utf8").replace(/^#!.*\n/, "");
+        return !/^\/\*\*[\s*]+\S[^*]*[.:]/.test(text);
+      },
+    );
     expect(mute).toEqual([]);
   });
 
@@ -91,7 +87,7 @@ describe("architecture", () => {
       for (const specifier of importsOf(path).filter((name) => name.startsWith("."))) {
         const target = resolve(path, "..", specifier);
         const other = roomOf(target);
-        const allowed = ["core", room, ...(ROOMS[room]?.imports ?? [])];
+        const allowed = ["core", room, ...(ROOMS.find(({ name }) => name === room)?.imports ?? [])];
         const isUp = room === "core" ? other === "core" : allowed.includes(other);
         if (!isUp) wrong.push(`${relative(ROOT, path)} -> ${relative(ROOT, target)}`);
       }

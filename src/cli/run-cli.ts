@@ -95,9 +95,12 @@ function report(error: unknown, isJson: boolean, terminal: Terminal): ExitCode {
     return known.entry.exitCode;
   }
   const paint = paintFor(terminal.stderr, terminal.environment);
-  terminal.stderr.write(
-    `${paint.red("error")} ${known.message}\n${paint.dim("hint")}  ${known.hint}\n${paint.dim(`code  ${known.code}`)}\n`,
-  );
+  const lines = [
+    `${paint.red("error")} ${known.message}`,
+    `${paint.dim("hint")}  ${known.hint}`,
+    paint.dim(`code  ${known.code}`),
+  ];
+  terminal.stderr.write(`${lines.join("\n")}\n`);
   if (known.entry.exitCode === 3 && known.cause instanceof Error) {
     terminal.stderr.write(`${paint.dim(known.cause.stack ?? "")}\n`);
   }

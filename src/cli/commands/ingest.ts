@@ -216,10 +216,10 @@ function report(
   });
   const { bold, dim, green, yellow } = output.paint;
   const seconds = Math.max(1, elapsedMs) / 1000;
-  const speed = `${showCount(Math.round(totals.received / seconds))} rows/s, ${showBytes(totals.sentBytes / seconds)}/s`;
-  output.line(
-    `${green("✓")} ${bold(showMany(totals.received, "row"))} of ${showMany(files, "file")} in ${showElapsed(elapsedMs)} ${dim(`(${speed})`)}`,
-  );
+  const rowsPerSecond = showCount(Math.round(totals.received / seconds));
+  const speed = dim(`(${rowsPerSecond} rows/s, ${showBytes(totals.sentBytes / seconds)}/s)`);
+  const what = `${bold(showMany(totals.received, "row"))} of ${showMany(files, "file")}`;
+  output.line(`${green("✓")} ${what} in ${showElapsed(elapsedMs)} ${speed}`);
   output.line(
     `  accepted ${showCount(totals.accepted)}, rejected ${showCount(totals.rejected)}, ` +
       `duplicates ${showCount(totals.duplicates)}, late ${showCount(totals.late)}`,

@@ -91,12 +91,13 @@ function showEngine(answer: Status, url: string, output: Output): void {
     ["log", `next position ${showCount(log.nextPosition)}, ${segmentsText(log)}`],
     ["waiting", `${showCount(answer.queuedEntries)} entries`],
     ["checkpoint", last + (answer.checkpointRunning ? "; one is running" : "")],
-    [
-      "recovered",
-      `${showCount(recovered.rows)} rows of ${showCount(recovered.entries)} entries in ${showElapsed(recovered.elapsedMs)}`,
-    ],
+    ["recovered", recoveredText(recovered)],
   ] as const;
   for (const [label, text] of rows) output.line(`  ${dim(label.padEnd(11))} ${text}`);
+}
+
+function recoveredText({ rows, entries, elapsedMs }: Status["recovered"]): string {
+  return `${showCount(rows)} rows of ${showCount(entries)} entries in ${showElapsed(elapsedMs)}`;
 }
 
 function segmentsText({ segments, bytes }: Status["log"]): string {

@@ -21,9 +21,12 @@ export const CLI_ERRORS = {
     "08P01",
     "Check that the address is a Kurobe server of this version, and look at its log.",
   ),
-  KRB_CLI_DAMAGE: external(
-    500,
-    "XX001",
-    "Restore the files that are named from a copy; rows still in the log come back by themselves.",
-  ),
+  KRB_CLI_DAMAGE: {
+    ...external(
+      500,
+      "XX001",
+      "Restore the files that are named from a copy; rows still in the log come back by themselves.",
+    ),
+    retry: "never",
+  },
 } as const satisfies Record<string, ErrorEntry>;
