@@ -9,8 +9,17 @@ import { type ServeSettings } from "./serve-settings.ts";
 export const PUBLIC_PATHS: ReadonlySet<string> = new Set(["/health/live", "/health/ready"]);
 
 const CORS_METHODS = "GET, HEAD, POST, DELETE";
-const CORS_HEADERS =
-  "Authorization, Content-Type, Content-Encoding, Accept, Idempotency-Key, Kurobe-Producer, Kurobe-Sequence, If-None-Match, Last-Event-ID";
+const CORS_HEADERS = [
+  "Authorization",
+  "Content-Type",
+  "Content-Encoding",
+  "Accept",
+  "Idempotency-Key",
+  "Kurobe-Producer",
+  "Kurobe-Sequence",
+  "If-None-Match",
+  "Last-Event-ID",
+].join(", ");
 const CORS_EXPOSED = "ETag, Link, Retry-After, X-Request-Id, Idempotency-Replayed";
 
 /** Gives the check that every request passes first. It throws coded errors. */

@@ -1,6 +1,6 @@
 /** Reads the small JSON bodies of commands, and says everything that is wrong with one at once. */
 import { type FastifyRequest } from "fastify";
-import { z } from "zod";
+import { type z } from "zod";
 import { KurobeError } from "../core/errors.ts";
 import { parseMediaType } from "./media-type.ts";
 import { announcedBytes, type BodyRoom, readBody } from "./request-body.ts";

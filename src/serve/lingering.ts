@@ -7,8 +7,8 @@ const LINGER_BYTES = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Call when the answer is out. The rest of the body is thrown away as it comes; a client that goes on
- * for too long or sends too much is disconnected.
+ * Call when the answer is out. The rest of the body is thrown away as it comes; a client that goes
+ * on for too long or sends too much is disconnected.
  */
 export function lingerAfter(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;

@@ -40,6 +40,7 @@ const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}
 const json = (schema: JsonSchema): Readonly<Record<string, JsonSchema>> => ({
   "application/json": schema,
 });
+const words = (...lines: readonly string[]): string => lines.join(" ");
 const listOf = (name: string, items: JsonSchema): JsonSchema => ({
   type: "object",
   properties: { [name]: { type: "array", items } },
@@ -67,8 +68,11 @@ const header = (name: string, description: string, maxLength?: number): Paramete
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /v1/datasets/{name}/rows": {
     summary: "Take rows in",
-    description:
-      "Answers when the rows are on disk and visible. Bad rows become dead letters and the others go on. A repeated request with the same key gets the first answer again. Bodies may be compressed with gzip, deflate or br.",
+    description: words(
+      "Answers when the rows are on disk and visible. Bad rows become dead letters and the others",
+      "go on. A repeated request with the same key gets the first answer again. Bodies may be",
+      "compressed with gzip, deflate or br.",
+    ),
     tag: "rows",
     parameters: [
       query("onInvalid", "reject refuses the whole body if one row is bad.", {
@@ -91,8 +95,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "GET /v1/datasets/{name}/rows": {
     summary: "Read rows a page at a time",
-    description:
-      "By event time, newest first. Other parameters filter: `column=value`, or `column.gte=value` with eq, ne, gt, gte, lt, lte, in, null.",
+    description: words(
+      "By event time, newest first. Other parameters filter: `column=value`, or",
+      "`column.gte=value` with eq, ne, gt, gte, lt, lte, in, null.",
+    ),
     tag: "rows",
     parameters: [
       query("limit", "Rows a page.", { type: "integer", minimum: 1, maximum: 100, default: 20 }),
@@ -143,8 +149,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "POST /v1/sql": {
     summary: "Ask SQL",
-    description:
-      "One SELECT over datasets and windows. An error after the first bytes cuts the connection: an answer without its end is not whole.",
+    description: words(
+      "One SELECT over datasets and windows. An error after the first bytes cuts the connection:",
+      "an answer without its end is not whole.",
+    ),
     tag: "sql",
     body: { ...command(SqlCommand), "text/plain": text },
     answers: [
@@ -160,8 +168,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "GET /v1/windows/{name}/live": {
     summary: "Watch window results",
-    description:
-      "Server-sent events: `result` for a closed window, `correction` for a new revision of one. A client that comes back with Last-Event-ID misses nothing, but gets only the newest of several revisions.",
+    description: words(
+      "Server-sent events: `result` for a closed window, `correction` for a new revision of one.",
+      "A client that comes back with Last-Event-ID misses nothing, but gets only the newest of",
+      "several revisions.",
+    ),
     tag: "watch",
     parameters: [
       query("after", "Begin after this event id; 0 is the first. Left out: from now on.", count),

@@ -104,8 +104,7 @@ describe("the description of the paths", () => {
     const record = (await (
       await served.fetch("/v1/checkpoints", { method: "POST" })
     ).json()) as Json;
-    expect(Object.keys(record).sort()).toEqual(
-      [...(document.components.schemas["Checkpoint"]?.["required"] as string[])].sort(),
-    );
+    const described = document.components.schemas["Checkpoint"]?.["required"];
+    expect(new Set(Object.keys(record))).toEqual(new Set(described as readonly string[]));
   });
 });

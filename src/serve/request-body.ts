@@ -15,8 +15,8 @@ export interface ReadBodyOptions {
 }
 
 /**
- * A body may grow by this factor after its first MiB. Columns that repeat reach 100; a bomb of zeros
- * has 1,030 in gzip and far more in Brotli.
+ * A body may grow by this factor after its first MiB. Columns that repeat reach 100; a bomb of
+ * zeros has 1,030 in gzip and far more in Brotli.
  */
 const MAX_EXPANSION = 400;
 const FREE_EXPANSION_BYTES = 1024 * 1024;

@@ -11,8 +11,8 @@ export interface Rooms {
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /**
-   * Checks the hash of every durable file. Yields what should be shown, one object a file, and throws
-   * the coded error of the first damage that it cannot go on from.
+   * Checks the hash of every durable file. Yields what should be shown, one object a file, and
+   * throws the coded error of the first damage that it cannot go on from.
    */
   readonly verify: (options: { readonly signal: AbortSignal }) => AsyncIterable<object>;
 }

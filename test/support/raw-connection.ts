@@ -18,18 +18,14 @@ export async function rawConnection(port: number): Promise<RawConnection> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
   let received = "";
-  let isClosed = false;
   socket.setEncoding("latin1");
   socket.on("data", (text: string) => {
     received += text;
   });
-  socket.on("close", () => {
-    isClosed = true;
-  });
   // A reset is one of the things that these tests provoke.
   socket.on("error", () => undefined);
   const until = async (isEnough: () => boolean): Promise<string> => {
-    while (!isEnough() && !isClosed) {
+    while (!isEnough() && !socket.closed) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     return received;

@@ -36,23 +36,23 @@ export function deadLetterRoutes(app: FastifyInstance, door: Door): void {
     });
   });
 
-  app.post<Named>("/v1/datasets/:name/dead-letters/retry", async (request) => {
+  app.post<Named>("/v1/datasets/:name/dead-letters/retry", async (request, reply) => {
     const { name } = request.params;
     const { engine, ingest } = door.rooms;
     ingest.checkDataset(name);
     parametersOf(request, []);
     const { ids } = await readCommand(request, LetterChoice, commandLimits(door));
     const result = await engine.retryDeadLetters(name, ids ?? null);
-    return { dataset: name, ...result };
+    return reply.header("cache-control", "no-store").send({ dataset: name, ...result });
   });
 
-  app.delete<Named>("/v1/datasets/:name/dead-letters", async (request) => {
+  app.delete<Named>("/v1/datasets/:name/dead-letters", async (request, reply) => {
     const { name } = request.params;
     const { engine, ingest } = door.rooms;
     ingest.checkDataset(name);
     parametersOf(request, []);
     const { ids } = await readCommand(request, LetterChoice, commandLimits(door));
     const result = await engine.purgeDeadLetters(name, ids ?? null);
-    return { dataset: name, ...result };
+    return reply.header("cache-control", "no-store").send({ dataset: name, ...result });
   });
 }

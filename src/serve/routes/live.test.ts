@@ -97,7 +97,7 @@ describe("watching a window", () => {
     await closeWindows(1);
     const results = await watcher.events(3);
     expect(results.map(({ kind }) => kind)).toEqual(["result", "result", "result"]);
-    expect(results.map(({ data }) => data["symbol"]).sort()).toEqual(["S0", "S1", "S2"]);
+    expect(new Set(results.map(({ data }) => data["symbol"]))).toEqual(new Set(["S0", "S1", "S2"]));
     expect(results[0]?.data).toMatchObject({
       window_start: "2026-01-01T00:00:00.000000Z",
       trades: 20,

@@ -155,7 +155,7 @@ describe("sending again", () => {
     [{ "kurobe-producer": "p", "kurobe-sequence": "1", "idempotency-key": "k" }, "both"],
     [{ "idempotency-key": "schlüssel" }, "ASCII"],
   ])("refuses the headers %j", async (headers, words) => {
-    const response = await served.post(ROWS, fresh(1), headers as Record<string, string>);
+    const response = await served.post(ROWS, fresh(1), headers);
     expect(response.status).toBe(400);
     const { code, detail } = await problem(response);
     expect(code).toBe("KRB_SERVE_HEADER");
@@ -242,7 +242,7 @@ describe("refusing a body", () => {
       headers: { "content-type": "application/x-ndjson" },
       body: endless(9 * MIB),
       duplex: "half",
-    } as RequestInit);
+    });
     expect(unannounced.status).toBe(413);
     expect(served.rooms.ingest.pendingBytes).toBe(0);
   });
