@@ -54,7 +54,9 @@ function exactBoolean(token: Token, lenientText: boolean): Exact {
 }
 
 function exactNumber(type: ColumnType, token: Token, lenientText: boolean): Exact {
-  const isNumber = token.kind === "number" || (lenientText && token.kind === "text");
+  // Answers give integers beyond 2^53 and decimals as text, so that they can be sent back as they are.
+  const takesText = lenientText || type.kind === "int64" || type.kind === "decimal";
+  const isNumber = token.kind === "number" || (takesText && token.kind === "text");
   const text = token.raw.trim();
   const found = describe(token);
   if (!isNumber || !NUMBER.test(text)) return problem(`expected ${nameOf(type)}, found ${found}`);

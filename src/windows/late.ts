@@ -12,7 +12,7 @@ import { bucketed } from "./bucket.ts";
 import { type Progress, slowestOther } from "./watermark.ts";
 
 /** All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the first). */
-export const BATCH = sql`temp.late_batch`;
+export const BATCH = sql`temp._late_batch`;
 
 /**
  * Fills `BATCH` with the rows that may be late and gives their number. For a keyed dataset it holds all
@@ -39,7 +39,7 @@ export async function collectCandidates(
   const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < _wm`;
   return fill(
     tx,
-    "late_batch",
+    "_late_batch",
     sql`SELECT ${columns}, _wm FROM (
           SELECT ${columns},
                  greatest(${number(before.watermarkUs)},
@@ -77,13 +77,13 @@ export async function sortLate(
   window: WindowPlan,
   rows: AppliedRows,
 ): Promise<LateTables> {
-  const beyond = sql`temp.late_beyond`;
-  const dirty = sql`temp.late_dirty`;
-  const events = sql`temp.late_events`;
+  const beyond = sql`temp._late_beyond`;
+  const dirty = sql`temp._late_dirty`;
+  const events = sql`temp._late_events`;
   await createEvents(tx, dataset, window, rows);
   const beyondRows = await fill(
     tx,
-    "late_beyond",
+    "_late_beyond",
     sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
   );
   await storeBeyond(tx, dataset, window);
@@ -93,7 +93,7 @@ export async function sortLate(
   );
   const dirtyGroups = await fill(
     tx,
-    "late_dirty",
+    "_late_dirty",
     sql`SELECT _ws, _we${by}, count(DISTINCT _seq) AS _late FROM ${events} AS e
          WHERE _within GROUP BY _ws, _we${by}`,
   );
@@ -119,7 +119,7 @@ async function createEvents(
     const before = await eventsOf(tx, dataset, window, replaced, [...columns, "_wm"], sql`FALSE`);
     events = sql`${own} UNION ALL ${before}`;
   }
-  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE late_events AS ${events}`);
+  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE _late_events AS ${events}`);
 }
 
 async function eventsOf(
@@ -171,7 +171,7 @@ async function storeBeyond(
 ): Promise<void> {
   const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
   const from = sql`${BATCH} AS b JOIN (
-      SELECT DISTINCT _seq, _ws, _we FROM temp.late_events AS e WHERE NOT _within) AS e USING (_seq)`;
+      SELECT DISTINCT _seq, _ws, _we FROM temp._late_events AS e WHERE NOT _within) AS e USING (_seq)`;
   const [count] = await tx.connection.rows<{ rows: bigint }>(
     sql`SELECT count(*) AS rows FROM ${from}`,
   );

@@ -3,7 +3,7 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
-import { printAggregate, printExpression } from "../plan/print-duckdb.ts";
+import { printAggregate, printExpression, rowOrder } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
 import { type LateTables } from "./late.ts";
 
@@ -22,7 +22,7 @@ export async function publishClosed(
   endSeq: number | undefined,
 ): Promise<number> {
   const rows = tx.relation(dataset.name, { ...range, ...visible(tx, dataset, late, endSeq) });
-  const groups = await aggregate(tx, dataset, window, rows);
+  const groups = await aggregate(tx, dataset, window, rows, range);
   const names = byNames(window);
   const measures = window.measures.map((one) => sql.id("g", one.name));
   const revision =
@@ -62,7 +62,7 @@ export async function publishCorrections(
   if (range === undefined || range.from === null || range.to === null) return 0;
   const span = { fromUs: range.from, toUs: range.to };
   const rows = tx.relation(dataset.name, { ...span, ...visible(tx, dataset, late, endSeq) });
-  const groups = await aggregate(tx, dataset, window, rows, late.dirty);
+  const groups = await aggregate(tx, dataset, window, rows, span, late.dirty);
   const older = tx.relation(window.name, span);
   const names = byNames(window);
   return insertResults(tx, window, "always", {
@@ -113,6 +113,7 @@ async function aggregate(
   dataset: DatasetPlan,
   window: WindowPlan,
   rows: Sql,
+  range: Range,
   only?: Sql,
 ): Promise<Sql> {
   const columns = tx.table(dataset.name).columnNames;
@@ -138,7 +139,15 @@ async function aggregate(
             by.map((one) => sql` AND d.${one.as} IS NOT DISTINCT FROM k.${one.name}`),
             "",
           )})`;
-  const scope = { eventTime: at, seq: sql`_seq` };
+  const seq = sql`_seq`;
+  // Within a short range one 64-bit number orders the rows, which is twice as fast as a wider one.
+  const order = rowOrder(at, seq, {
+    minTimeUs: range.fromUs,
+    maxTimeUs: range.toUs,
+    minSeq: 0n,
+    maxSeq: BigInt(tx.nextSeq(dataset.name)),
+  });
+  const scope = { eventTime: at, seq, order };
   const measures = window.measures.map(
     (one) => sql`, ${printAggregate(one.aggregate, scope)} AS ${sql.id(one.name)}`,
   );
@@ -185,18 +194,18 @@ async function insertResults(
     (value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`,
   );
   await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE new_results AS
+    sql`CREATE OR REPLACE TEMP TABLE _new_results AS
         SELECT ${sql.join(selected)}, row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
           FROM ${results.from}`,
   );
   const [count] = await tx.connection.rows<{ rows: bigint }>(
-    sql`SELECT count(*) AS rows FROM temp.new_results`,
+    sql`SELECT count(*) AS rows FROM temp._new_results`,
   );
   const rows = Number(count?.rows ?? 0n);
   if (rows === 0) return 0;
   await tx.insert(window.name, {
     columns: sql.join(names.map((name) => sql.id(name))),
-    from: sql`temp.new_results`,
+    from: sql`temp._new_results`,
     offset: sql`_place`,
     span: rows,
     repeats,

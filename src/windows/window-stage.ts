@@ -63,7 +63,13 @@ class TumblingStage implements WindowStage {
     const table = tx.table(dataset.name);
     if (windows.length === 0 || !table.isKeyed || table.isKeyTimed) return this.#applyRun(tx, rows);
     const late: number[] = [];
-    for (const run of await splitIntoRuns(tx, dataset, windows, rows, this.#progressOf(dataset.name))) {
+    for (const run of await splitIntoRuns(
+      tx,
+      dataset,
+      windows,
+      rows,
+      this.#progressOf(dataset.name),
+    )) {
       late.push(...(await this.#applyRun(tx, run)));
     }
     return late;
