@@ -65,7 +65,9 @@ export function splitCsvRecord(record: string): readonly CsvField[] {
   }
 }
 
-/** Offset of the line break that ends the record at `start`: line breaks inside quotes do not count. */
+/**
+ * Offset of the line break that ends the record at `start`: line breaks inside quotes do not count.
+ */
 function recordEnd(body: Uint8Array, start: number): number {
   let isQuoted = false;
   for (let at = start; at < body.length; at++) {
@@ -77,8 +79,8 @@ function recordEnd(body: Uint8Array, start: number): number {
 }
 
 /**
- * `fileColumns[i]` is the index in the shape of the file's i-th column. Line numbers are physical lines,
- * counted from the header (line 1).
+ * `fileColumns[i]` is the index in the shape of the file's i-th column. Line numbers are physical
+ * lines, counted from the header (line 1).
  */
 export function scanCsv(
   body: Uint8Array,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { columnPlan, datasetPlan } from "../../test/support/plans.ts";
 import { nodeDisk } from "../core/node-disk.ts";
-import { sql } from "../core/sql.ts";
+import { sql, Sql } from "../core/sql.ts";
 import { type Database, openDatabase } from "../duckdb/duckdb.ts";
 import { type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
@@ -414,8 +414,7 @@ describe("a Parquet body", () => {
   const parquet = async (select: string): Promise<Buffer> => {
     await using connection = await database.connect();
     const path = join(directory, "staging", "body.parquet");
-    const text = { text: `COPY (${select}) TO '${path}' (FORMAT parquet)`, values: [] };
-    await connection.run(text as never);
+    await connection.run(new Sql(`COPY (${select}) TO '${path}' (FORMAT parquet)`, []));
     return Buffer.from(await nodeDisk.readFile(path));
   };
 

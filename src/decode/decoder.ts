@@ -1,4 +1,7 @@
-/** Turns raw bytes into typed, checked rows in a stage table: a pure function of header, body and plan. */
+/**
+ * Turns raw bytes into typed, checked rows in a stage table: a pure function of header, body and
+ * plan.
+ */
 import { join } from "node:path";
 import { type Disk } from "../core/disk.ts";
 import { assert, isKurobeError } from "../core/errors.ts";
@@ -35,7 +38,10 @@ export interface Decoder extends AsyncDisposable {
   stage(dataset: DatasetPlan, batches: readonly Batch[]): Promise<Staged>;
 }
 
-/** How many bodies are parsed at once: one a core is enough, the reader itself uses one thread a body. */
+/**
+ * How many bodies are parsed at once: one a core is enough, the reader itself uses one thread a
+ * body.
+ */
 const CONNECTIONS = 2;
 
 export async function openDecoder(deps: DecoderDeps): Promise<Decoder> {
@@ -113,7 +119,8 @@ class DuckdbDecoder implements Decoder {
     } catch (error) {
       if (!isDataError(error)) throw error;
     }
-    // DuckDB's parser found what the scanner cannot know (an invalid escape deep inside a JSON value).
+    // DuckDB's parser found what the scanner cannot know (an invalid escape deep inside a JSON
+    // value).
     await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
     return this.#loadText(connection, path, table, context, batches, true);
   }

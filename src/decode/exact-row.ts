@@ -1,4 +1,7 @@
-/** One row in the exact lane: its canonical values in column order, or the first thing wrong with it. */
+/**
+ * One row in the exact lane: its canonical values in column order, or the first thing wrong with
+ * it.
+ */
 import { type ColumnPlan } from "../plan/plan.ts";
 import { exactValue } from "./exact-value.ts";
 import { type Token } from "./token.ts";

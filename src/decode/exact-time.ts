@@ -1,4 +1,7 @@
-/** Dates and timestamps in all the forms that a column accepts, without a detour over floating point. */
+/**
+ * Dates and timestamps in all the forms that a column accepts, without a detour over floating
+ * point.
+ */
 import { type ColumnPlan } from "../plan/plan.ts";
 import { describe, type Exact, type Token } from "./token.ts";
 import { daysInMonth } from "./plain-value.ts";
@@ -24,7 +27,10 @@ export function exactDate(token: Token): Exact {
   return { kind: "value", text: match[0] };
 }
 
-/** Canonical text is `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Digits beyond the microsecond are cut, as in PostgreSQL's input. */
+/**
+ * Canonical text is `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Digits beyond the microsecond are cut, as in
+ * PostgreSQL's input.
+ */
 export function exactTimestamp(column: ColumnPlan, token: Token): Exact {
   const timeUs =
     token.kind === "number" || (column.unit !== undefined && WHOLE_NUMBER.test(token.raw.trim()))
@@ -139,8 +145,8 @@ function wallClockMs(instantMs: number, zone: string): number {
 }
 
 /**
- * A wall clock time as an instant. Of a repeated hour it takes the first; a time that the clock skips
- * is read with the offset from before the gap, as java.time and PostgreSQL do.
+ * A wall clock time as an instant. Of a repeated hour it takes the first; a time that the clock
+ * skips is read with the offset from before the gap, as java.time and PostgreSQL do.
  */
 function localToUtcMs(localMs: number, zone: string): number {
   const before = localMs - (wallClockMs(localMs - 86_400_000, zone) - (localMs - 86_400_000));

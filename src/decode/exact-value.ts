@@ -1,6 +1,6 @@
 /**
- * The exact lane: takes one value in any legal form and gives its one canonical text, or says why not.
- * Slow next to the scanners, and the only place that decides what a column accepts.
+ * The exact lane: takes one value in any legal form and gives its one canonical text, or says why
+ * not. Slow next to the scanners, and the only place that decides what a column accepts.
  */
 import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
 import { exactDate, exactTimestamp } from "./exact-time.ts";
@@ -54,7 +54,8 @@ function exactBoolean(token: Token, lenientText: boolean): Exact {
 }
 
 function exactNumber(type: ColumnType, token: Token, lenientText: boolean): Exact {
-  // Answers give integers beyond 2^53 and decimals as text, so that they can be sent back as they are.
+  // Answers give integers beyond 2^53 and decimals as text, so that they can be sent back as they
+  // are.
   const takesText = lenientText || type.kind === "int64" || type.kind === "decimal";
   const isNumber = token.kind === "number" || (takesText && token.kind === "text");
   const text = token.raw.trim();

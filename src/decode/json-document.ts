@@ -1,4 +1,6 @@
-/** A JSON document (one object, or an array of them) becomes NDJSON, byte for byte, without a parse. */
+/**
+ * A JSON document (one object, or an array of them) becomes NDJSON, byte for byte, without a parse.
+ */
 import { BYTE } from "./plain-value.ts";
 
 export type JsonDocument =
@@ -8,7 +10,10 @@ export type JsonDocument =
 const OPEN_LIST = 91;
 const CLOSE_LIST = 93;
 
-/** Line n of the result is element n. What is wrong inside an element is for the line scanner to find. */
+/**
+ * Line n of the result is element n. What is wrong inside an element is for the line scanner to
+ * find.
+ */
 export function jsonDocumentToLines(document: Uint8Array): JsonDocument {
   const start = skipSpace(document, 0);
   const first = document[start];
@@ -48,8 +53,8 @@ export function jsonDocumentToLines(document: Uint8Array): JsonDocument {
 }
 
 /**
- * A copy in which line breaks are spaces. Inside a string a raw line break is wrong: it becomes another
- * byte that is wrong there, so that the line scanner still finds it.
+ * A copy in which line breaks are spaces. Inside a string a raw line break is wrong: it becomes
+ * another byte that is wrong there, so that the line scanner still finds it.
  */
 function flatten(document: Uint8Array, start: number, end: number): Buffer {
   const out = Buffer.from(document.subarray(start, end));

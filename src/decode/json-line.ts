@@ -8,7 +8,10 @@ export type JsonLine =
 /** Deep enough for any record of a person's making; far from what crashes a parser. */
 const MAX_DEPTH = 64;
 
-/** Members come in order, repeated keys included. Reasons name the column (1-based character) where known. */
+/**
+ * Members come in order, repeated keys included. Reasons name the column (1-based character) where
+ * known.
+ */
 export function readJsonLine(text: string): JsonLine {
   if (depthOf(text) > MAX_DEPTH)
     return { kind: "problem", reason: `nested deeper than ${MAX_DEPTH} levels` };

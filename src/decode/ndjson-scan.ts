@@ -1,8 +1,8 @@
 /**
- * Walks over an NDJSON body once and tells plain lines from suspects. A line is plain when every key is
- * a column, no key comes twice, every required column is there, and every value has the one form that
- * DuckDB's typed reader takes the way we mean it. (On its own that reader rounds 1.5 into a BIGINT,
- * takes `true` for 1, ignores `+09:00` and unknown keys: measured with 1.5.6.)
+ * Walks over an NDJSON body once and tells plain lines from suspects. A line is plain when every
+ * key is a column, no key comes twice, every required column is there, and every value has the one
+ * form that DuckDB's typed reader takes the way we mean it. (On its own that reader rounds 1.5 into
+ * a BIGINT, takes `true` for 1, ignores `+09:00` and unknown keys: measured with 1.5.6.)
  */
 import { BYTE, plainTimestamp } from "./plain-value.ts";
 import { type RowShape } from "./row-shape.ts";
@@ -130,7 +130,10 @@ class LineScanner {
     while (body[this.#at] === BYTE.SPACE || body[this.#at] === BYTE.TAB) this.#at++;
   }
 
-  /** Reads `"key":` and gives its column; rows mostly repeat one order, so `expected` is tried first. */
+  /**
+   * Reads `"key":` and gives its column; rows mostly repeat one order, so `expected` is tried
+   * first.
+   */
   #key(expected: number): number {
     if (this.#body[this.#at] !== BYTE.QUOTE) return -1;
     this.#at++;

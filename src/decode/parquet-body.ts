@@ -1,4 +1,7 @@
-/** Parquet bodies: the file's own types must fit the dataset's, and every value must survive the way. */
+/**
+ * Parquet bodies: the file's own types must fit the dataset's, and every value must survive the
+ * way.
+ */
 import { sql, type Sql } from "../core/sql.ts";
 import { isKurobeError } from "../core/errors.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
@@ -169,7 +172,9 @@ function readColumn(column: ColumnPlan, fileType: string | undefined): Sql {
   if (column.type.kind === "timestamp") {
     if (fileType === "TIMESTAMP WITH TIME ZONE" || column.zone === "UTC")
       return sql`CAST(${name} AS TIMESTAMP)`;
-    return sql`CAST(timezone('UTC', timezone(${sql.literal(column.zone ?? "UTC")}, CAST(${name} AS TIMESTAMP))) AS TIMESTAMP)`;
+    const local = sql`CAST(${name} AS TIMESTAMP)`;
+    const instant = sql`timezone(${sql.literal(column.zone ?? "UTC")}, ${local})`;
+    return sql`CAST(timezone('UTC', ${instant}) AS TIMESTAMP)`;
   }
   if (column.type.kind === "json") {
     if (fileType === "VARCHAR")
@@ -221,7 +226,8 @@ async function stageChecked(
   const reader = sql`read_parquet(${sql.literal(path)}, file_row_number = true)`;
   const columns = dataset.columns.map((column) => {
     const typed = readColumn(column, fileTypes.get(column.name));
-    const fallback = sql`CAST(${sql.literal(column.default ?? null)} AS ${sql.keyword(columnTypeToDuckdb(column.type))})`;
+    const type = sql.keyword(columnTypeToDuckdb(column.type));
+    const fallback = sql`CAST(${sql.literal(column.default ?? null)} AS ${type})`;
     const kept = column.default === undefined ? typed : sql`coalesce(${typed}, ${fallback})`;
     return sql`${kept} AS ${sql.id(column.name)}`;
   });

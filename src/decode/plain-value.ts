@@ -1,6 +1,7 @@
 /**
  * Recognises values whose meaning is beyond doubt, straight from bytes. What is not plain is not
- * wrong: it goes to the exact lane (`exact-value.ts`), which knows every legal form and every reason.
+ * wrong: it goes to the exact lane (`exact-value.ts`), which knows every legal form and every
+ * reason.
  */
 
 /** Bytes of digits, signs and punctuation, named once. */
@@ -24,7 +25,9 @@ export const BYTE = {
   CLOSE: 125,
 } as const;
 
-/** True for `-?` and 1 to `maxDigits` digits without a leading zero; `-0` is left to the exact lane. */
+/**
+ * True for `-?` and 1 to `maxDigits` digits without a leading zero; `-0` is left to the exact lane.
+ */
 export function isPlainInteger(
   bytes: Uint8Array,
   start: number,
@@ -91,7 +94,9 @@ export function daysInMonth(year: number, month: number): number {
   return DAYS_IN_MONTH[month] ?? 0;
 }
 
-/** `YYYY-MM-DD` at `start` as days since the epoch; NaN where it is no date of the years 1 to 9999. */
+/**
+ * `YYYY-MM-DD` at `start` as days since the epoch; NaN where it is no date of the years 1 to 9999.
+ */
 export function plainDate(bytes: Uint8Array, start: number): number {
   const century = twoDigits(bytes, start);
   const yearInCentury = twoDigits(bytes, start + 2);
@@ -116,9 +121,9 @@ function daysSinceEpoch(year: number, month: number, day: number): number {
 }
 
 /**
- * `YYYY-MM-DDTHH:MM:SS[.f…]Z` (or a space for the T; up to 6 digits of fraction) as microseconds since
- * the epoch, NaN where it is anything else. Exact below 2^53 µs (the year 2255), which is enough for
- * a comparison with the clock. `zoneless` also admits text without the Z.
+ * `YYYY-MM-DDTHH:MM:SS[.f…]Z` (or a space for the T; up to 6 digits of fraction) as microseconds
+ * since the epoch, NaN where it is anything else. Exact below 2^53 µs (the year 2255), which is
+ * enough for a comparison with the clock. `zoneless` also admits text without the Z.
  */
 export function plainTimestamp(
   bytes: Uint8Array,

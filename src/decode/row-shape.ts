@@ -2,7 +2,10 @@
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { isPlainInteger, isPlainNumber, plainDate, plainTimestamp } from "./plain-value.ts";
 
-/** True where DuckDB's reader and this project mean the same by these bytes (text in quotes excepted). */
+/**
+ * True where DuckDB's reader and this project mean the same by these bytes (text in quotes
+ * excepted).
+ */
 export type PlainCheck = (bytes: Uint8Array, start: number, end: number) => boolean;
 
 export interface RowShape {
@@ -10,7 +13,9 @@ export interface RowShape {
   readonly keys: readonly Uint8Array[];
   /** One check a column, for an unquoted number or a quoted timestamp or date. */
   readonly checks: readonly PlainCheck[];
-  /** Bit set of the columns that a row must have; columns beyond 30 are checked in the exact lane. */
+  /**
+   * Bit set of the columns that a row must have; columns beyond 30 are checked in the exact lane.
+   */
   readonly requiredIndexes: readonly number[];
   readonly eventTimeIndex: number;
 }
@@ -31,9 +36,13 @@ export function isRequired(column: ColumnPlan): boolean {
   return !column.nullable && column.default === undefined;
 }
 
-/** Longest number that a double surely holds without overflow, and DuckDB reads without an exponent. */
+/**
+ * Longest number that a double surely holds without overflow, and DuckDB reads without an exponent.
+ */
 const MAX_FLOAT_DIGITS = 40;
-/** Any decimal of so many digits survives the way through a double that DuckDB's JSON reader takes. */
+/**
+ * Any decimal of so many digits survives the way through a double that DuckDB's JSON reader takes.
+ */
 const MAX_DOUBLE_SAFE_DIGITS = 15;
 
 function plainCheck(column: ColumnPlan): PlainCheck {

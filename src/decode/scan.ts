@@ -9,8 +9,8 @@ export interface SuspectLine {
 }
 
 /**
- * How the event times of some rows lie, in microseconds: `disorderUs` is how far a row stays behind the
- * latest row before it, at most. Numbers, because scanning has to be quick; see `isExact`.
+ * How the event times of some rows lie, in microseconds: `disorderUs` is how far a row stays behind
+ * the latest row before it, at most. Numbers, because scanning has to be quick; see `isExact`.
  */
 export interface TimeOrder {
   readonly minUs: number;

@@ -1,4 +1,6 @@
-/** Turns a text body into the pieces of a staging file in which every line is plain or canonical. */
+/**
+ * Turns a text body into the pieces of a staging file in which every line is plain or canonical.
+ */
 import { isUtf8 } from "node:buffer";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { type Batch, type DecodeLimits, type Decoded, type Reject } from "./batch.ts";
@@ -41,8 +43,8 @@ export interface TextContext {
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * `everyLine` sends all lines through the exact lane: the way out when DuckDB refuses what the scanner
- * took for plain.
+ * `everyLine` sends all lines through the exact lane: the way out when DuckDB refuses what the
+ * scanner took for plain.
  */
 export function readTextBody(context: TextContext, batch: Batch, everyLine: boolean): TextPieces {
   const hasBom = Buffer.compare(batch.body.subarray(0, 3), BOM) === 0;
@@ -267,7 +269,8 @@ function mend(
   return {
     format,
     pieces: endWithLineBreak(pieces),
-    // Where a mended row stood among the others is not worth following: the range bounds the disorder.
+    // Where a mended row stood among the others is not worth following: the range bounds the
+    // disorder.
     order: hasMended ? { minUs, maxUs, disorderUs: maxUs - minUs } : scan.order,
     decoded: { kind: "rows", batch, accepted: scan.rows - rejects.length, rejects },
   };

@@ -1,6 +1,9 @@
 /** One value of a body, and what the exact lane makes of it. */
 
-/** A value as it stood in the body. `raw` of a `text` is unescaped; of the others it is the source text. */
+/**
+ * A value as it stood in the body. `raw` of a `text` is unescaped; of the others it is the source
+ * text.
+ */
 export interface Token {
   readonly kind: "null" | "boolean" | "number" | "text" | "nested";
   readonly raw: string;

@@ -26,8 +26,8 @@ interface Share {
 }
 
 /**
- * Applies one staged table. Outcomes come in the order of its batches. A batch whose idempotency key was
- * seen contributes no row.
+ * Applies one staged table. Outcomes come in the order of its batches. A batch whose idempotency
+ * key was seen contributes no row.
  */
 export async function applyStaged(
   deps: ApplierDeps,
@@ -158,8 +158,7 @@ async function storeRows(
   }
   if (rows === 0) return [];
   // Rows that were left out have no say in how far event time has come.
-  const times =
-    conditions.length === 0 ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
+  const times = conditions.length === 0 ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
   const { header } = first;
   const late = new Set<number>();
   for (const stage of deps.stages) {
@@ -278,7 +277,10 @@ async function storeDeadLetters(tx: Transaction, decoded: Decoded): Promise<void
   }
 }
 
-/** What the raw text of a letter can be sent again as: Parquet rows and array elements are JSON lines. */
+/**
+ * What the raw text of a letter can be sent again as: Parquet rows and array elements are JSON
+ * lines.
+ */
 function letterFormat(format: Batch["header"]["format"]): string {
   return format === "csv" ? "csv" : "ndjson";
 }

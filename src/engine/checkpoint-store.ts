@@ -242,7 +242,9 @@ export class CheckpointStore {
     };
   }
 
-  /** Publishes a manifest of the new plan, without the rows that go. Call on a store opened with it. */
+  /**
+   * Publishes a manifest of the new plan, without the rows that go. Call on a store opened with it.
+   */
   async adopt(change: PlanChange, operators: unknown): Promise<void> {
     const chunks = (this.#manifest?.chunks ?? []).filter((one) => !change.dropped.has(one.dataset));
     const tables = Object.fromEntries(
@@ -258,7 +260,9 @@ export class CheckpointStore {
     await this.#publish({ position: this.position, reason: "plan", chunks, state });
   }
 
-  /** One round: merges what the policy asks for, and publishes a manifest that names the results. */
+  /**
+   * One round: merges what the policy asks for, and publishes a manifest that names the results.
+   */
   async merge(connection: Connection): Promise<readonly Merged[]> {
     const merged: Merged[] = [];
     let budget = MERGE_ROUND_BYTES;
@@ -350,7 +354,9 @@ export async function openCheckpoint(disk: Disk, directory: string): Promise<Ope
   return { manifest, state: JSON.parse(stateText) as State, kept: [...kept, manifest], skipped };
 }
 
-/** Removes what no kept manifest names: left by a crash between two steps. Call before rows come in. */
+/**
+ * Removes what no kept manifest names: left by a crash between two steps. Call before rows come in.
+ */
 export async function removeOrphans(
   disk: Disk,
   directory: string,

@@ -1,6 +1,6 @@
 /**
- * Writes state down while rows keep coming: freezes the memory tables in an instant, turns them into
- * chunks in the background, and makes them durable with a manifest.
+ * Writes state down while rows keep coming: freezes the memory tables in an instant, turns them
+ * into chunks in the background, and makes them durable with a manifest.
  */
 import { type Clock } from "../core/clock.ts";
 import { KurobeError } from "../core/errors.ts";
@@ -99,8 +99,8 @@ export class Checkpointer {
   #freeze(reason: string): Promise<Snapshot> {
     const { writer, tables, operatorState } = this.#deps;
     return writer.exclusive(async (connection) => {
-      // A table is still frozen when an earlier checkpoint failed: it is written down with this one,
-      // together with what has come since, so both are brought into one table first.
+      // A table is still frozen when an earlier checkpoint failed: it is written down with this
+      // one, together with what has come since, so both are brought into one table first.
       for (const table of tables.values())
         if (table.frozen !== null) await reunite(connection, table);
       const full = [...tables.values()].filter((table) => table.memoryRows > 0);

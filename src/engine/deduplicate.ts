@@ -1,6 +1,6 @@
 /**
- * Duplicate removal: a row is the same as an accepted one when both are equal in the dedup columns and
- * their event times lie less than the horizon apart. Decided row by row in log order.
+ * Duplicate removal: a row is the same as an accepted one when both are equal in the dedup columns
+ * and their event times lie less than the horizon apart. Decided row by row in log order.
  */
 import { sql, type Sql } from "../core/sql.ts";
 import { type DatasetPlan, type DedupPlan } from "../plan/plan.ts";
@@ -8,8 +8,8 @@ import { type Staged } from "../decode/batch.ts";
 import { type Transaction } from "./transaction.ts";
 
 /**
- * `rowid`s of the stage table that are duplicates, in order.
- * Rows that share their columns with no other are settled in SQL; the rest are few and walked over here.
+ * `rowid`s of the stage table that are duplicates, in order. Rows that share their columns with no
+ * other are settled in SQL; the rest are few and walked over here.
  */
 export async function findDuplicates(
   tx: Transaction,
@@ -58,7 +58,8 @@ function walk(
       accepted = [];
     }
     const isDuplicate =
-      row._place >= 0n && accepted.some((at) => (at > row._at ? at - row._at : row._at - at) < within);
+      row._place >= 0n &&
+      accepted.some((at) => (at > row._at ? at - row._at : row._at - at) < within);
     if (isDuplicate) duplicates.push(Number(row._place));
     else accepted.push(row._at);
   }

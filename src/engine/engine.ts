@@ -1,4 +1,7 @@
-/** The single writer: takes log entries in, publishes what follows from them, checkpoints and recovers. */
+/**
+ * The single writer: takes log entries in, publishes what follows from them, checkpoints and
+ * recovers.
+ */
 import { type BatchEntry, type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan, type Plan } from "../plan/plan.ts";
 import { type CheckpointRecord } from "./checkpointer.ts";
@@ -73,7 +76,10 @@ export interface Engine extends AsyncDisposable {
     header: BatchHeader,
     body: Uint8Array,
   ): { readonly position: number; readonly outcome: Promise<Outcome> };
-  /** Writes everything in memory down now. Joins one that is running only if it started after the call. */
+  /**
+   * Writes everything in memory down now. Joins one that is running only if it started after the
+   * call.
+   */
   checkpoint(reason: string): Promise<CheckpointRecord>;
   /** Lets silent producers time out now, instead of at the next look at the clock. */
   tick(): Promise<void>;
@@ -85,7 +91,9 @@ export interface Engine extends AsyncDisposable {
   readonly failed: Promise<never>;
 
   deadLetters(dataset: string, options: { readonly limit: number }): Promise<readonly DeadLetter[]>;
-  /** Sends dead letters again (all, or those named). Gives the outcomes of the rows that were sent. */
+  /**
+   * Sends dead letters again (all, or those named). Gives the outcomes of the rows that were sent.
+   */
   retryDeadLetters(
     dataset: string,
     ids: readonly number[] | null,

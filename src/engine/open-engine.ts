@@ -162,7 +162,10 @@ async function openTables(
   return tables;
 }
 
-/** Applies the log from the checkpoint on. The same code as for new rows, so it gives the same state. */
+/**
+ * Applies the log from the checkpoint on. The same code as for new rows, so it gives the same
+ * state.
+ */
 async function replay(
   plan: Plan,
   deps: EngineDeps,

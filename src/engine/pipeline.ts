@@ -1,7 +1,7 @@
 /**
- * Keeps the writer fed: entries are decoded two or three groups ahead, in parallel, and applied in log
- * order. Small batches that arrive while others are being worked on share one group, so the cost of a
- * group is paid once for many requests.
+ * Keeps the writer fed: entries are decoded two or three groups ahead, in parallel, and applied in
+ * log order. Small batches that arrive while others are being worked on share one group, so the
+ * cost of a group is paid once for many requests.
  */
 import { KurobeError } from "../core/errors.ts";
 import { type Batch, type Staged } from "../decode/batch.ts";
@@ -95,7 +95,10 @@ export class Pipeline {
     }
   }
 
-  /** The longest run of entries that keeps every dataset's rows in log order in one stage table each. */
+  /**
+   * The longest run of entries that keeps every dataset's rows in log order in one stage table
+   * each.
+   */
   #takeGroup(): readonly Pending[] {
     const kinds = new Map<string, string>();
     let bytes = 0;
@@ -154,7 +157,9 @@ export class Pipeline {
     for (const staged of group.staged) await staged[Symbol.asyncDispose]();
   }
 
-  /** Entries that the log could not write never happened: their senders know, and the rest goes on. */
+  /**
+   * Entries that the log could not write never happened: their senders know, and the rest goes on.
+   */
   async #withoutLost(group: Group): Promise<Group> {
     const results = await Promise.allSettled(group.entries.map((entry) => entry.durable));
     if (results.every((result) => result.status === "fulfilled")) return group;

@@ -56,7 +56,8 @@ export class Receipts {
     });
     await tx.insert(RECEIPTS, {
       columns: sql`make_timestamp(CAST("receivedAt" AS BIGINT)), dataset, key, outcome`,
-      from: sql`(SELECT "receivedAt", dataset, key, outcome, row_number() OVER () - 1 AS place FROM (SELECT ${sql.join(lists)}) AS l) AS n`,
+      from: sql`(SELECT "receivedAt", dataset, key, outcome, row_number() OVER () - 1 AS place
+                   FROM (SELECT ${sql.join(lists)}) AS l) AS n`,
       offset: sql`place`,
       span: rows.length,
       repeats: "never",

@@ -1,4 +1,7 @@
-/** The engine at work: the log feeds the pipeline, the pipeline the writer, the checkpointer follows. */
+/**
+ * The engine at work: the log feeds the pipeline, the pipeline the writer, the checkpointer
+ * follows.
+ */
 import { type Clock } from "../core/clock.ts";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type Lifetime } from "../core/lifetime.ts";
@@ -363,7 +366,10 @@ export class RunningEngine implements Engine {
   }
 }
 
-/** Letters of one kind of text share a control; CSV letters carry their header, so it must be the same. */
+/**
+ * Letters of one kind of text share a control; CSV letters carry their header, so it must be the
+ * same.
+ */
 function retryControls(
   dataset: string,
   letters: readonly DeadLetter[],

@@ -17,9 +17,9 @@ export interface AppliedRows {
 
 /**
  * We promise: rows come in log order, and committed rows never come again; `commit` or `rollback`
- * follows each group of calls.
- * Caller promises (the stage): it writes only its own tables, through the transaction; what it keeps
- * in JavaScript changes at `commit`; the same rows give the same result however they are grouped.
+ * follows each group of calls. Caller promises (the stage): it writes only its own tables, through
+ * the transaction; what it keeps in JavaScript changes at `commit`; the same rows give the same
+ * result however they are grouped.
  */
 export interface Stage {
   readonly name: string;

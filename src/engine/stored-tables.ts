@@ -1,4 +1,6 @@
-/** Every table whose rows are durable: the datasets, and what the engine itself keeps beside them. */
+/**
+ * Every table whose rows are durable: the datasets, and what the engine itself keeps beside them.
+ */
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 
 /** One table of rows with an event time, kept in memory tables and chunks. */
@@ -48,7 +50,10 @@ function optional(name: string, type: ColumnPlan["type"]): ColumnPlan {
   return { name, type, nullable: true };
 }
 
-/** Keyed by (received_at, id), so that a tombstone takes a letter back once it was sent again or purged. */
+/**
+ * Keyed by (received_at, id), so that a tombstone takes a letter back once it was sent again or
+ * purged.
+ */
 function deadLetterTable(dataset: DatasetPlan): StoredTable {
   return {
     plan: {

@@ -1,4 +1,6 @@
-/** One stored table at run time: the generations in memory, the chunks on disk, and SQL over both. */
+/**
+ * One stored table at run time: the generations in memory, the chunks on disk, and SQL over both.
+ */
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
@@ -115,7 +117,9 @@ export class Table {
       .sort((a, b) => a - b)
       .map((day) => {
         const start = BigInt(day) * DAY_US;
-        return sql`(${at} >= make_timestamp(${sql.literal(start)}) AND ${at} < make_timestamp(${sql.literal(start + DAY_US)}))`;
+        const from = sql`make_timestamp(${sql.literal(start)})`;
+        const to = sql`make_timestamp(${sql.literal(start + DAY_US)})`;
+        return sql`(${at} >= ${from} AND ${at} < ${to})`;
       });
     return sql.join(ranges, " OR ");
   }
@@ -155,7 +159,9 @@ export class Table {
     return this.frozen === null ? [current] : [this.memoryTable(this.frozen), current];
   }
 
-  /** Statements that let SQL see the table: once for people, once with `_seq` for our own readers. */
+  /**
+   * Statements that let SQL see the table: once for people, once with `_seq` for our own readers.
+   */
   viewStatements(repeatDays: ReadonlySet<number> = this.repeatDays): readonly Sql[] {
     const { view, plan } = this.stored;
     if (view === null) return [];

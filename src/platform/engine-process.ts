@@ -1,11 +1,14 @@
 /** The supervisor's child: opens the platform and its doors, and says over IPC how it goes. */
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
-import { openService, type Service } from "./service.ts";
+import { openRunningProject, type RunningProject } from "./running-project.ts";
 
 /** How often recovery tells where it is. */
 const RECOVERY_REPORT_MS = 100;
-/** Resident memory beyond the limit that DuckDB keeps to: Node itself, bodies on their way, file caches. */
+/**
+ * Resident memory beyond the limit that DuckDB keeps to: Node itself, bodies on their way, file
+ * caches.
+ */
 const MEMORY_SLACK_BYTES = 2 * 1024 ** 3;
 const MEMORY_LOOK_MS = 250;
 
@@ -15,7 +18,7 @@ function report(message: EngineReport): void {
 
 async function run(order: EngineOrder): Promise<void> {
   let lastReportMs = 0;
-  const service = await openService(order, {
+  const project = await openRunningProject(order, {
     onRecovery: (progress) => {
       const nowMs = performance.now();
       if (nowMs - lastReportMs < RECOVERY_REPORT_MS) return;
@@ -26,9 +29,9 @@ async function run(order: EngineOrder): Promise<void> {
     onStuck: () => process.kill(process.pid, "SIGKILL"),
   });
   watchMemory(order.settings.memoryLimitBytes + MEMORY_SLACK_BYTES);
-  closeOnSignal(service);
-  service.failed.catch((error: unknown) => end(error));
-  report({ kind: "ready", pid: process.pid, ...service.summary });
+  closeOnSignal(project);
+  project.failed.catch((error: unknown) => end(error));
+  report({ kind: "ready", pid: process.pid, ...project.summary });
 }
 
 function watchMemory(limitBytes: number): void {
@@ -37,12 +40,12 @@ function watchMemory(limitBytes: number): void {
   }, MEMORY_LOOK_MS).unref();
 }
 
-function closeOnSignal(service: Service): void {
+function closeOnSignal(project: RunningProject): void {
   let isClosing = false;
   const close = (): void => {
     if (isClosing) return;
     isClosing = true;
-    service[Symbol.asyncDispose]().then(
+    project[Symbol.asyncDispose]().then(
       () => process.exit(0),
       (error: unknown) => end(error),
     );

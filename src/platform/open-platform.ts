@@ -54,7 +54,9 @@ export interface Platform extends AsyncDisposable {
   readonly ingest: Ingest;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
-  /** Newer manifests that could not be read, and the tail that the log cut: for the operator's eyes. */
+  /**
+   * Newer manifests that could not be read, and the tail that the log cut: for the operator's eyes.
+   */
   readonly warnings: readonly string[];
 }
 
@@ -132,8 +134,8 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
 }
 
 /**
- * Brings the data directory from the plan that it was written with to the project's. The log is applied
- * under the old plan first, because only that gives the rows that were acknowledged.
+ * Brings the data directory from the plan that it was written with to the project's. The log is
+ * applied under the old plan first, because only that gives the rows that were acknowledged.
  */
 async function changePlan(
   below: Below,

@@ -1,6 +1,6 @@
 /**
- * The parent of the engine: what cannot be interrupted inside a process is killed with it, and because
- * the log is the truth, a restart costs seconds and no data.
+ * The parent of the engine: what cannot be interrupted inside a process is killed with it, and
+ * because the log is the truth, a restart costs seconds and no data.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { type Clock } from "../core/clock.ts";
@@ -30,7 +30,10 @@ export type SuperviseEvent =
       readonly restartInMs: number;
     };
 
-/** DuckDB's calls each hold a thread of Node's pool while they run: four would block every file operation. */
+/**
+ * DuckDB's calls each hold a thread of Node's pool while they run: four would block every file
+ * operation.
+ */
 export const THREAD_POOL_SIZE = 24;
 
 const FIRST_PAUSE_MS = 100;
@@ -42,8 +45,8 @@ const STOP_PATIENCE_MS = 30_000;
 
 /**
  * Resolves with the exit code once the child has ended for good: because `signal` was aborted, or
- * because it ended by itself in order, or before it ever was ready (a mistake in the project, a directory
- * in use), which a restart would not mend.
+ * because it ended by itself in order, or before it ever was ready (a mistake in the project, a
+ * directory in use), which a restart would not mend.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const { clock, signal, onEvent } = options;

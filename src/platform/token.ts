@@ -1,4 +1,7 @@
-/** The token that requests must carry: given as a setting, or made once and kept in the data directory. */
+/**
+ * The token that requests must carry: given as a setting, or made once and kept in the data
+ * directory.
+ */
 import { randomBytes } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -13,8 +13,8 @@ export function closedBoundary(window: WindowPlan, timeUs: bigint): bigint {
 }
 
 /**
- * SQL for `rows` (a table or sub-select with the event time `at` and the named columns) with `_ws` and
- * `_we` as timestamps. Calendar windows are looked up among the windows of the days that occur.
+ * SQL for `rows` (a table or sub-select with the event time `at` and the named columns) with `_ws`
+ * and `_we` as timestamps. Calendar windows are looked up among the windows of the days that occur.
  */
 export async function bucketed(
   connection: Connection,
@@ -37,7 +37,9 @@ export async function bucketed(
     JOIN (VALUES ${sql.join(spans)}) AS w(_ws, _we) ON r.${at} >= w._ws AND r.${at} < w._we)`;
 }
 
-/** Only days that occur are looked at: one row of the year 1 must not unroll 2,000 years of days. */
+/**
+ * Only days that occur are looked at: one row of the year 1 must not unroll 2,000 years of days.
+ */
 async function calendarSpans(
   connection: Connection,
   window: WindowPlan,

@@ -1,6 +1,7 @@
 /**
  * Finds the late rows of a batch: rows that come after the watermark has passed the end of a window
- * that they belong to. The watermark is taken row by row, so it does not matter how rows were batched.
+ * that they belong to. The watermark is taken row by row, so it does not matter how rows were
+ * batched.
  */
 import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows } from "../engine/stage.ts";
@@ -11,12 +12,15 @@ import { printExpression } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
 import { type Progress, slowestOther } from "./watermark.ts";
 
-/** All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the first). */
+/**
+ * All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the
+ * first).
+ */
 export const BATCH = sql`temp._late_batch`;
 
 /**
- * Fills `BATCH` with the rows that may be late and gives their number. For a keyed dataset it holds all
- * rows, because the row that one replaces may be late as well.
+ * Fills `BATCH` with the rows that may be late and gives their number. For a keyed dataset it holds
+ * all rows, because the row that one replaces may be late as well.
  */
 export async function collectCandidates(
   tx: Transaction,
@@ -70,7 +74,10 @@ export interface LateTables {
   readonly dirtyGroups: number;
 }
 
-/** Sorts the candidates by one window's rules, and files those beyond it under `<dataset>.late_rows`. */
+/**
+ * Sorts the candidates by one window's rules, and files those beyond it under
+ * `<dataset>.late_rows`.
+ */
 export async function sortLate(
   tx: Transaction,
   dataset: DatasetPlan,
@@ -101,8 +108,8 @@ export async function sortLate(
 }
 
 /**
- * One event for each late row and window that it changes: its own, and for an upsert the window of the
- * row that it replaces. `_own` tells the two apart.
+ * One event for each late row and window that it changes: its own, and for an upsert the window of
+ * the row that it replaces. `_own` tells the two apart.
  */
 async function createEvents(
   tx: Transaction,
@@ -144,7 +151,10 @@ async function eventsOf(
     FROM ${inWindows} AS b WHERE epoch_us(_we) <= _wm ${where}`;
 }
 
-/** For each row of the batch the version before it (stored, or earlier in the batch), under the new row's `_seq` and `_wm`. */
+/**
+ * For each row of the batch the version before it (stored, or earlier in the batch), under the new
+ * row's `_seq` and `_wm`.
+ */
 function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows): Sql {
   const table = tx.table(dataset.name);
   const key = sql.join(dataset.key.map((name) => sql.id(name)));

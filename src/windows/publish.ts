@@ -12,7 +12,10 @@ export interface Range {
   readonly toUs: bigint;
 }
 
-/** Publishes the windows that lie in `range` (aligned to their borders). Gives the number of results. */
+/**
+ * Publishes the windows that lie in `range` (aligned to their borders). Gives the number of
+ * results.
+ */
 export async function publishClosed(
   tx: Transaction,
   dataset: DatasetPlan,
@@ -89,8 +92,8 @@ export async function publishCorrections(
 
 /**
  * Which of the stored rows count. Rows beyond the lateness do not, so that what they replaced still
- * does. Where a key leaves time open, the stage works through a batch in runs in which no window changes
- * its state: then only rows behind the run have to be kept out.
+ * does. Where a key leaves time open, the stage works through a batch in runs in which no window
+ * changes its state: then only rows behind the run have to be kept out.
  */
 function visible(
   tx: Transaction,
@@ -107,7 +110,9 @@ function byNames(window: WindowPlan): readonly string[] {
   return window.by.map((one) => one.name);
 }
 
-/** A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names. */
+/**
+ * A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names.
+ */
 async function aggregate(
   tx: Transaction,
   dataset: DatasetPlan,

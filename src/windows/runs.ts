@@ -14,8 +14,8 @@ interface Met {
 }
 
 /**
- * Within a run every window is open, closed, or beyond its lateness for all rows alike. Needed where a
- * row can replace one of another window: what it does there depends on that window's state.
+ * Within a run every window is open, closed, or beyond its lateness for all rows alike. Needed
+ * where a row can replace one of another window: what it does there depends on that window's state.
  */
 export async function splitIntoRuns(
   tx: Transaction,

@@ -1,4 +1,7 @@
-/** How far event time has come in one dataset: the minimum over active producers, and it never goes back. */
+/**
+ * How far event time has come in one dataset: the minimum over active producers, and it never goes
+ * back.
+ */
 import { type WatermarkPlan } from "../plan/plan.ts";
 
 interface Producer {
@@ -7,7 +10,9 @@ interface Producer {
   readonly isIdle: boolean;
 }
 
-/** Frozen value: `advance` and `expire` give a new one, so that a rollback only has to forget it. */
+/**
+ * Frozen value: `advance` and `expire` give a new one, so that a rollback only has to forget it.
+ */
 export interface Progress {
   readonly watermarkUs: bigint | null;
   readonly minEventTimeUs: bigint | null;

@@ -1,6 +1,7 @@
 /**
- * Kills the real engine with SIGKILL again and again, while clients send, retry and never give up, and
- * then counts: every acknowledged row is there, none twice, and windows equal one query over all rows.
+ * Kills the real engine with SIGKILL again and again, while clients send, retry and never give up,
+ * and then counts: every acknowledged row is there, none twice, and windows equal one query over
+ * all rows.
  */
 import { type RunningServer } from "../support/running-server.ts";
 import { type Random } from "../simulation/random.ts";
@@ -64,7 +65,10 @@ export interface CrashOptions {
 
 const START_MS = Date.UTC(2026, 0, 1);
 const ROWS_A_BATCH = 50;
-/** Between two kills: long enough for checkpoints and merges to be hit, short enough for many rounds. */
+/**
+ * Between two kills: long enough for checkpoints and merges to be hit, short enough for many
+ * rounds.
+ */
 const MIN_RUN_MS = 100;
 const MAX_RUN_MS = 900;
 

@@ -1,4 +1,7 @@
-/** The engine against the oracle: laws 2 to 7 on random projects, scripts, batches, checkpoints and restarts. */
+/**
+ * The engine against the oracle: laws 2 to 7 on random projects, scripts, batches, checkpoints and
+ * restarts.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,7 +112,8 @@ async function perform(
       script.push({ kind: "tick", receivedAtUs: clock.us });
     }
     const seen = await look(platform, plan);
-    // Laws 5 and 7: neither a replay, nor chunks instead of memory, nor merged chunks change an answer.
+    // Laws 5 and 7: neither a replay, nor chunks instead of memory, nor merged chunks change an
+    // answer.
     await platform[Symbol.asyncDispose]();
     platform = await open(plan, directory, clock);
     expect(await look(platform, plan), "after a restart").toEqual(seen);
@@ -132,7 +136,7 @@ async function look(platform: Platform, plan: Plan): Promise<Seen> {
   await using connection = await platform.database.connect();
   const texts = async (statement: Sql): Promise<readonly string[]> =>
     (await connection.values(statement)).map((row) =>
-      row.map((value) => JSON.stringify(String(value))).join(" "),
+      row.map((value) => JSON.stringify(`${value as string | bigint | null}`)).join(" "),
     );
   const windows: Record<string, readonly string[]> = {};
   for (const window of plan.windows) {

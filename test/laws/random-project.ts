@@ -1,4 +1,7 @@
-/** Random small projects and scripts of what happens to them, for comparing the engine with the oracle. */
+/**
+ * Random small projects and scripts of what happens to them, for comparing the engine with the
+ * oracle.
+ */
 import * as fc from "fast-check";
 import {
   col,

@@ -1,4 +1,7 @@
-/** The whole engine under power loss: what was acknowledged is there once, and windows equal one query. */
+/**
+ * The whole engine under power loss: what was acknowledged is there once, and windows equal one
+ * query.
+ */
 import { describe, expect, test } from "vitest";
 import { isKurobeError } from "../../src/core/errors.ts";
 import { type Outcome } from "../../src/engine/engine.ts";
@@ -20,7 +23,9 @@ interface Request {
   acknowledged: boolean;
 }
 
-/** A client that keeps what it sent, and sends it again with the same key until it has an answer. */
+/**
+ * A client that keeps what it sent, and sends it again with the same key until it has an answer.
+ */
 class Client {
   readonly requests: Request[] = [];
   #nextId = 1;

@@ -111,7 +111,9 @@ export interface Contents {
 export async function contentsOf(platform: Platform, dataset: DatasetPlan): Promise<Contents> {
   await using connection = await platform.database.connect();
   const texts = async (statement: Sql): Promise<readonly string[]> =>
-    (await connection.values(statement)).map((row) => row.join(" "));
+    (await connection.values(statement)).map((row) =>
+      row.map((value) => `${value as string | bigint}`).join(" "),
+    );
   const name = sql.id(dataset.name);
   const status = platform.engine.status().windows.find((one) => one.from === dataset.name);
   const closedUs = status?.closedUntilUs ?? null;

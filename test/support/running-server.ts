@@ -87,7 +87,10 @@ async function follow(supervisor: ChildProcess, directory: string): Promise<Runn
   const last = (): { url: string; pid: number } => readies.at(-1) ?? { url: "", pid: 0 };
   const authorization = { authorization: `Bearer ${TOKEN}` };
   const request = (path: string, init: RequestInit = {}): Promise<Response> =>
-    fetch(`${last().url}${path}`, { ...init, headers: { ...authorization, ...init.headers } });
+    fetch(`${last().url}${path}`, {
+      ...init,
+      headers: { ...authorization, ...Object.fromEntries(new Headers(init.headers)) },
+    });
   return {
     get url() {
       return last().url;
@@ -102,7 +105,7 @@ async function follow(supervisor: ChildProcess, directory: string): Promise<Runn
     send: (dataset, body, { headers = {}, query = "" } = {}) =>
       request(`/v1/datasets/${dataset}/rows${query}`, {
         method: "POST",
-        body: body as BodyInit,
+        body,
         headers: { "content-type": "application/x-ndjson", ...headers },
       }),
     sql: async (statement) => {

@@ -18,7 +18,7 @@ import { readOrMakeToken, tokenPath } from "./token.ts";
 /** Resident memory beyond the limit that DuckDB keeps to, before running queries are stopped. */
 const QUERY_SLACK_BYTES = 1024 ** 3;
 
-export interface ServiceDeps {
+export interface RunningProjectDeps {
   readonly onRecovery?: ((progress: RecoveryProgress) => void) | undefined;
   /** A statement ignores its interrupt, or memory runs out: end the process. */
   readonly onStuck: () => void;
@@ -26,14 +26,17 @@ export interface ServiceDeps {
 
 type Ready = Extract<EngineReport, { readonly kind: "ready" }>;
 
-export interface Service extends AsyncDisposable {
+export interface RunningProject extends AsyncDisposable {
   readonly platform: Platform;
   readonly summary: Omit<Ready, "kind" | "pid">;
   /** Rejects when the engine cannot go on, or another process has taken the data directory over. */
   readonly failed: Promise<never>;
 }
 
-export async function openService(order: EngineOrder, deps: ServiceDeps): Promise<Service> {
+export async function openRunningProject(
+  order: EngineOrder,
+  deps: RunningProjectDeps,
+): Promise<RunningProject> {
   await using opening = new Lifetime();
   const { settings } = order;
   const { definition } = await loadProject(order.projectDirectory);
