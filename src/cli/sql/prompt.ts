@@ -42,10 +42,11 @@ export async function runPrompt(options: PromptOptions): Promise<void> {
   lines.on("SIGINT", () => session.interrupt());
   lines.prompt();
   for await (const line of lines) {
-    if (!(await session.take(line))) break;
+    if (!(await session.take(line))) return lines.close();
     lines.prompt();
   }
-  lines.close();
+  // Ctrl-D leaves the cursor behind the prompt.
+  output.line();
 }
 
 class Session {
