@@ -119,10 +119,10 @@ export class KurobeServer implements AsyncDisposable {
     await this.#ask("POST", "/v1/checkpoints");
   }
 
-  /** The answer's rows, as JSON. */
-  async sql(text: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  /** The answer's rows, values in column order. */
+  async sql(text: string): Promise<readonly (readonly unknown[])[]> {
     const answer = (await this.#ask("POST", "/v1/sql", { sql: text })) as {
-      readonly rows: readonly Readonly<Record<string, unknown>>[];
+      readonly rows: readonly (readonly unknown[])[];
     };
     return answer.rows;
   }

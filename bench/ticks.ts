@@ -14,7 +14,7 @@ export interface TickOptions {
   readonly symbols: number;
   /** Event time from one row to the next, on average. */
   readonly everyUs: number;
-  /** This share of the rows is ten minutes older than its neighbours. */
+  /** This share of the rows is half an hour older than its neighbours. */
   readonly lateShare: number;
 }
 
@@ -28,7 +28,7 @@ export const TICKS: TickOptions = {
 };
 
 export const TICKS_START = "2025-01-06T00:00:00Z";
-const LATE_US = 600_000_000;
+const LATE_US = 1_800_000_000;
 
 export interface Bodies {
   readonly format: TickFormat;

@@ -36,7 +36,7 @@ export const ingest: BenchCase = {
     "DuckDB's reader (2–3 M rows/s of 81 bytes on two cores) is the budget; HTTP, CRC, log and disk " +
     "each allow 10 M rows/s and more. Half of the reader's speed leaves as much for all the rest.",
   method:
-    "1,000,000 rows of 4 columns in 20 bodies of 50,000, four requests in flight from one other process; " +
+    "1,000,000 rows of 4 columns in 20 bodies of 50,000, four producers in one other process; " +
     "acknowledged when synced to disk, applied and visible; a 5-minute OHLC window per symbol is on. Every " +
     "round starts a new server on an empty directory. DuckDB: INSERT … SELECT FROM its reader into an " +
     "in-memory table, from the page cache. PostgreSQL: COPY of the same rows as CSV, read by the server " +

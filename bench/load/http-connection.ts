@@ -85,15 +85,18 @@ export interface Target {
   readonly dataset: string;
 }
 
-/** The head of a request that brings rows. */
-export function rowsHead(target: Target, contentType: string, length: number): Buffer {
+/** The head of a request that brings rows; `more` is a further header line. */
+export function rowsHead(target: Target, contentType: string, length: number, more = ""): Buffer {
   const { host } = new URL(target.url);
-  return Buffer.from(
-    `POST /v1/datasets/${target.dataset}/rows HTTP/1.1\r\nHost: ${host}\r\n` +
-      `Authorization: Bearer ${target.token}\r\nContent-Type: ${contentType}\r\n` +
-      `Content-Length: ${length}\r\n\r\n`,
-    "latin1",
-  );
+  const lines = [
+    `POST /v1/datasets/${target.dataset}/rows HTTP/1.1`,
+    `Host: ${host}`,
+    `Authorization: Bearer ${target.token}`,
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${length}`,
+    ...(more === "" ? [] : [more]),
+  ];
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 
 export const CONTENT_TYPES = {

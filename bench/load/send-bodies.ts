@@ -1,11 +1,19 @@
 /**
  * Sends large bodies from a process of its own. They are in memory before the clock starts, so on this
  * side a body costs one write to a socket.
+ *
+ * Each connection is a producer of its own that sends every n-th body, in order, as shards of a source
+ * do: bodies that overtake each other between connections then make no row late. It
+ * introduces itself with one row before the clock starts, because the watermark waits for producers
+ * that it knows.
  */
 import { readFile } from "node:fs/promises";
 import { serveParent } from "../child.ts";
 import { CONTENT_TYPES, HttpConnection, rowsHead, type Target } from "./http-connection.ts";
 import { HourShift } from "./hour-shift.ts";
+import { TICKS_START } from "../ticks.ts";
+
+const INTRODUCTION = "HELLO";
 
 export interface SendBodies {
   readonly target: Target;
@@ -54,14 +62,15 @@ serveParent<SendBodies, SentBodies>(async (task) => {
   const connections = await Promise.all(
     Array.from({ length: inFlight }, () => HttpConnection.open(url)),
   );
+  for (const [producer, connection] of connections.entries()) {
+    await introduce(connection, producer, task);
+  }
   return async () => {
     const totals = { received: 0, accepted: 0, rejected: 0, late: 0, refused: 0 };
     const requests: SentRequest[] = [];
     const startedMs = clockMs();
-    let sent = 0;
-    const sendAll = async (connection: HttpConnection): Promise<void> => {
-      for (;;) {
-        const index = sent++;
+    const sendAll = async (connection: HttpConnection, producer: number): Promise<void> => {
+      for (let index = producer; ; index += inFlight) {
         const hour = Math.floor(index / bodies.length);
         const body = bodies[index % bodies.length];
         if (hour >= hours || body === undefined) return;
@@ -69,7 +78,7 @@ serveParent<SendBodies, SentBodies>(async (task) => {
         const dueMs = startedMs + index * task.everyMs;
         if (task.everyMs > 0 && dueMs > clockMs()) await sleep(dueMs - clockMs());
         const startMs = task.everyMs > 0 ? dueMs : clockMs();
-        const answer = await sendUntilTaken(connection, task, body, totals);
+        const answer = await sendUntilTaken(connection, producer, body, totals);
         requests.push({ startMs, endMs: clockMs() });
         totals.received += answer.received;
         totals.accepted += answer.accepted;
@@ -85,11 +94,12 @@ serveParent<SendBodies, SentBodies>(async (task) => {
 
   async function sendUntilTaken(
     connection: HttpConnection,
-    of: SendBodies,
+    producer: number,
     body: Buffer,
     totals: { refused: number },
   ): Promise<RowsAnswer> {
-    const head = rowsHead(target, CONTENT_TYPES[of.format], body.length);
+    const named = `Kurobe-Producer: bench-${producer}`;
+    const head = rowsHead(target, CONTENT_TYPES[task.format], body.length, named);
     for (;;) {
       const answer = await connection.send(head, body);
       if (answer.status === 200) return JSON.parse(answer.body.toString()) as RowsAnswer;
@@ -99,6 +109,22 @@ serveParent<SendBodies, SentBodies>(async (task) => {
     }
   }
 });
+
+/** One row at the very start of the first hour; its symbol tells it from the rows that are counted. */
+async function introduce(
+  connection: HttpConnection,
+  producer: number,
+  task: SendBodies,
+): Promise<void> {
+  if (task.target.dataset !== "ticks") return;
+  const at = Date.parse(TICKS_START) + task.firstHour * 3_600_000;
+  const ts = `${new Date(at).toISOString().slice(0, 23)}${String(producer).padStart(3, "0")}Z`;
+  const body = Buffer.from(`${JSON.stringify({ ts, symbol: INTRODUCTION, price: 1, qty: 1 })}\n`);
+  const named = `Kurobe-Producer: bench-${producer}`;
+  const head = rowsHead(task.target, CONTENT_TYPES.ndjson, body.length, named);
+  const answer = await connection.send(head, body);
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.body.toString()}`);
+}
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -22,8 +22,8 @@ const flights = dataset({
     destination: column.text(),
   },
   eventTime: "scheduled",
-  // A window waits two hours for delayed flights before it closes.
-  watermark: { outOfOrderness: "2h" },
+  // A window waits an hour for delayed flights before it closes.
+  watermark: { outOfOrderness: "1h" },
 });
 
 /** Departures per airport and hour. A flight that is up to 12 hours late still corrects its hour. */

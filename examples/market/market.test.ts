@@ -15,7 +15,7 @@ beforeAll(async () => {
   example = await openExample(project);
   for (const part of [bars.slice(0, 2_000), bars.slice(2_000)]) {
     const outcome = await example.ingest("daily", ndjson(part));
-    expect(outcome).toMatchObject({ accepted: part.length, rejected: 0, errors: [] });
+    if (outcome.accepted !== part.length) throw new Error(JSON.stringify(outcome));
   }
 });
 

@@ -13,7 +13,8 @@ import {
 
 const ticks = dataset({
   columns: {
-    ts: column.timestamp(),
+    // Parquet has no zone here; text has its Z.
+    ts: column.timestamp({ zone: "UTC" }),
     symbol: column.text(),
     price: column.float64(),
     qty: column.int64(),

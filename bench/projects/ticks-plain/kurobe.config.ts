@@ -2,7 +2,8 @@ import { column, dataset, defineProject } from "kurobe";
 
 const ticks = dataset({
   columns: {
-    ts: column.timestamp(),
+    // Parquet has no zone here; text has its Z.
+    ts: column.timestamp({ zone: "UTC" }),
     symbol: column.text(),
     price: column.float64(),
     qty: column.int64(),
