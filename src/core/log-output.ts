@@ -36,7 +36,7 @@ export function createLog(level: string, sink: LogSink = process.stderr): Logger
 /** A coded error's own fields, and its stack only where it is a bug. */
 function describeError(error: unknown): unknown {
   if (!isKurobeError(error)) {
-    return error instanceof Error ? stdSerializers.err(error) : { message: String(error) };
+    return error instanceof Error ? stdSerializers.err(error) : { message: show(error) };
   }
   const { code, message, hint, details, stack, cause } = error;
   return {
@@ -44,9 +44,7 @@ function describeError(error: unknown): unknown {
     message,
     hint,
     ...(Object.keys(details).length === 0 ? {} : { details }),
-    ...(cause === undefined
-      ? {}
-      : { cause: cause instanceof Error ? cause.message : String(cause) }),
+    ...(cause === undefined ? {} : { cause: cause instanceof Error ? cause.message : show(cause) }),
     ...(error.entry.domain === "internal" ? { stack } : {}),
   };
 }
@@ -58,7 +56,9 @@ function readable(sink: LogSink): DestinationStream {
       const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
       const clock = typeof time === "string" ? time.slice(11, 23) : "";
       const rest = Object.entries(fields).map(([name, value]) => `  ${name}=${show(value)}`);
-      sink.write(`${clock} ${String(level).padEnd(5)} ${String(msg ?? "")}${rest.join("")}\n`);
+      sink.write(
+        `${clock} ${String(level).padEnd(5)} ${typeof msg === "string" ? msg : ""}${rest.join("")}\n`,
+      );
     },
   };
 }
