@@ -8,6 +8,8 @@ import { type ServeSettings } from "./serve-settings.ts";
 /** Answered without a token, for those that only watch whether the process lives. */
 export const PUBLIC_PATHS: ReadonlySet<string> = new Set(["/health/live", "/health/ready"]);
 
+/** Host headers that were found to be good, so that each is taken apart once. */
+const MAX_KNOWN_HOSTS = 100;
 const CORS_METHODS = "GET, HEAD, POST, DELETE";
 const CORS_HEADERS = [
   "Authorization",
@@ -32,12 +34,18 @@ export function guardOf(
     ...settings.allowedHosts.map((name) => name.toLowerCase()),
   ]);
   const origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()));
+  const knownHosts = new Set<string>();
   const expected = settings.token === null ? null : Buffer.from(`Bearer ${settings.token}`);
   return (request, reply) => {
     const { headers } = request;
-    checkHost(headers.host, names);
+    const host = headers.host ?? "";
+    if (!knownHosts.has(host)) {
+      checkHost(host, names);
+      // IP addresses with ports are many: a client may not fill the memory with them.
+      if (knownHosts.size < MAX_KNOWN_HOSTS) knownHosts.add(host);
+    }
     if (headers.origin !== undefined) {
-      const isForeign = checkOrigin(headers.origin, headers.host ?? "", origins);
+      const isForeign = checkOrigin(headers.origin, host, origins);
       if (isForeign) {
         reply.headers({
           "access-control-allow-origin": headers.origin,
@@ -68,8 +76,8 @@ export function guardOf(
  * A page of another site can make its own name point to this machine, but cannot make a browser
  * send any other name: so only names that are ours are served. IP addresses cannot be re-pointed.
  */
-function checkHost(header: string | undefined, names: ReadonlySet<string>): void {
-  const name = hostName(header ?? "");
+function checkHost(header: string, names: ReadonlySet<string>): void {
+  const name = hostName(header);
   if (isIP(name) !== 0 || names.has(name) || name.endsWith(".localhost")) return;
   throw new KurobeError(
     "KRB_SERVE_HOST",

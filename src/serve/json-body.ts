@@ -28,7 +28,7 @@ export async function readSmallBody(
   return readBody(request.raw, room, limits);
 }
 
-/** A command's JSON; an empty body is the empty object. Throws KRB_SERVE_BODY, KRB_SERVE_MEDIA_TYPE. */
+/** An empty body is the empty object. Throws KRB_SERVE_BODY, KRB_SERVE_MEDIA_TYPE. */
 export async function readCommand<T>(
   request: FastifyRequest,
   schema: z.ZodType<T>,

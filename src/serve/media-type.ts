@@ -24,6 +24,9 @@ export const ROW_CONTENT_TYPES: Readonly<Record<RowFormat, string>> = {
 
 /** Throws KRB_SERVE_MEDIA_TYPE with the list of what is supported. */
 export function rowFormatOf(contentType: string | undefined): RowFormat {
+  // Nearly every client sends one of the names alone.
+  const plain = ROW_TYPES.get(contentType ?? "");
+  if (plain !== undefined) return plain;
   const { type, parameters } = parseMediaType(contentType ?? "");
   const format = ROW_TYPES.get(type);
   if (format === undefined) {

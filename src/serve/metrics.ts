@@ -1,35 +1,21 @@
 /** What Prometheus reads: HTTP as it is measured, the machine as it is at the moment of asking. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
+import { RequestTimes } from "./request-times.ts";
 import { type ServedStatus } from "./rooms.ts";
-
-export interface RequestSample {
-  readonly method: string;
-  /** The path's pattern; never what a client wrote. */
-  readonly route: string;
-  readonly status: number;
-  readonly seconds: number;
-}
 
 const NANOSECONDS = 1e9;
 
 export class Metrics implements Disposable {
   readonly #registry = new Registry();
-  readonly #requests: Histogram;
   readonly #lag = monitorEventLoopDelay({ resolution: 20 });
   readonly #set: (status: ServedStatus, pendingBytes: number) => void;
+  readonly requests = new RequestTimes();
   readonly liveClients: Gauge;
   readonly receivedBytes: Counter;
 
   constructor() {
     const registers = [this.#registry];
-    this.#requests = new Histogram({
-      name: "kurobe_http_request_seconds",
-      help: "From a request's headers to the end of its answer.",
-      labelNames: ["method", "route", "status"],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
-    });
     this.liveClients = new Gauge({
       name: "kurobe_live_clients",
       help: "Connections that watch window results.",
@@ -45,10 +31,6 @@ export class Metrics implements Disposable {
     this.#lag.enable();
   }
 
-  observe({ method, route, status, seconds }: RequestSample): void {
-    this.#requests.observe({ method, route, status }, seconds);
-  }
-
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -56,7 +38,7 @@ export class Metrics implements Disposable {
   /** Status is null while the log is still being read back. */
   async text(status: ServedStatus | null, pendingBytes: number): Promise<string> {
     if (status !== null) this.#set(status, pendingBytes);
-    return this.#registry.metrics();
+    return `${await this.#registry.metrics()}\n${this.requests.text()}`;
   }
 
   #registerProcess(registers: Registry[]): void {

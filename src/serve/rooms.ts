@@ -28,7 +28,6 @@ export interface ServedEngine {
   /** Newest first. */
   checkpoints(): readonly ServedCheckpoint[];
   onCommit(listener: (changed: readonly string[]) => void): () => void;
-  readonly failed: Promise<never>;
   deadLetters(
     dataset: string,
     options: { readonly limit: number },

@@ -49,7 +49,7 @@ export const DEFAULT_SERVE_SETTINGS: Omit<ServeSettings, "token"> = {
   shutdownTimeoutMs: 10_000,
 };
 
-/** Throws KRB_SERVE_INSECURE_BIND for an address that others can reach without token or encryption. */
+/** Throws KRB_SERVE_INSECURE_BIND where others could come in without token or encryption. */
 export function checkBind(settings: ServeSettings): void {
   if (settings.token === "") {
     throw new KurobeError("KRB_SERVE_INSECURE_BIND", "the token is empty");

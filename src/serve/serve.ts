@@ -49,12 +49,13 @@ export function addDoors(app: FastifyInstance, door: Door): void {
     if (guard(request, reply) === "passed") done();
   });
   app.addHook("onResponse", (request, reply, done) => {
-    door.metrics.observe({
-      method: request.method,
-      route: request.is404 ? "none" : (request.routeOptions.url ?? "none"),
-      status: reply.statusCode,
-      seconds: reply.elapsedTime / 1000,
-    });
+    const route = request.is404 ? "none" : (request.routeOptions.url ?? "none");
+    door.metrics.requests.observe(
+      request.method,
+      route,
+      reply.statusCode,
+      reply.elapsedTime / 1000,
+    );
     lingerAfter(request.raw);
     done();
   });

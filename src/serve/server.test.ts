@@ -1,3 +1,8 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { rawConnection } from "../../test/support/raw-connection.ts";
@@ -231,5 +236,43 @@ describe("opening and closing", () => {
     await served.server[Symbol.asyncDispose]();
     await stuck.whole();
     expect(served.rooms.ingest.pendingBytes).toBe(0);
+  });
+});
+
+describe("TLS", () => {
+  it("serves the same doors over an encrypted connection", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "kurobe-tls-"));
+    const paths = { key: join(directory, "key.pem"), cert: join(directory, "cert.pem") };
+    execFileSync(
+      "openssl",
+      [
+        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+        ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        ...["-keyout", paths.key, "-out", paths.cert],
+      ],
+      { stdio: "ignore" },
+    );
+    const tls = {
+      key: await readFile(paths.key, "utf8"),
+      cert: await readFile(paths.cert, "utf8"),
+    };
+    await rm(directory, { recursive: true });
+    await using served = await openServed(ticksProject, { serve: { tls } });
+    expect(served.server.url).toMatch(/^https:/);
+    const { port } = served.server;
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const status = await new Promise<number>((resolve, reject) => {
+      const options = { host: "localhost", port, path: "/v1/status", ca: tls.cert, headers };
+      request(options, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      })
+        .on("error", reject)
+        .end();
+    });
+    expect(status).toBe(200);
+    const plain = await rawConnection(port);
+    plain.send(`GET /v1/status HTTP/1.1\r\n${HEAD}\r\n`);
+    expect(await plain.whole()).not.toContain("ticks");
   });
 });

@@ -154,7 +154,7 @@ interface Pending {
   readonly _httpMessage?: http.ServerResponse | null;
 }
 
-/** What came was no request, or not in time: there is a connection to answer on, and nothing else. */
+/** What came was no request, or not in time: there is nothing but a connection to answer on. */
 function answerBroken(error: Error & { readonly code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();

@@ -72,9 +72,9 @@ function onInvalidOf(request: FastifyRequest): "dead_letter" | "reject" {
 
 /** Two ways to make a retry safe: a key of its own, or a producer that counts what it sends. */
 function senderOf(headers: IncomingHttpHeaders): { producer: string; idempotencyKey: string } {
-  const key = plainHeader(headers, "Idempotency-Key", MAX_KEY_LENGTH);
-  const producer = plainHeader(headers, "Kurobe-Producer", MAX_PRODUCER_LENGTH);
-  const sequence = plainHeader(headers, "Kurobe-Sequence", MAX_PRODUCER_LENGTH);
+  const key = plainHeader(headers, "idempotency-key", MAX_KEY_LENGTH);
+  const producer = plainHeader(headers, "kurobe-producer", MAX_PRODUCER_LENGTH);
+  const sequence = plainHeader(headers, "kurobe-sequence", MAX_PRODUCER_LENGTH);
   if (sequence === "") return { producer, idempotencyKey: key };
   if (!/^\d{1,19}$/.test(sequence)) throw wrongHeader("Kurobe-Sequence is not a whole number");
   if (producer === "") throw wrongHeader("Kurobe-Sequence is there without Kurobe-Producer");
@@ -83,7 +83,7 @@ function senderOf(headers: IncomingHttpHeaders): { producer: string; idempotency
 }
 
 function plainHeader(headers: IncomingHttpHeaders, name: string, maxLength: number): string {
-  const value = headers[name.toLowerCase()];
+  const value = headers[name];
   if (value === undefined) return "";
   if (typeof value !== "string" || value === "") throw wrongHeader(`${name} is empty`);
   if (value.length > maxLength) {
