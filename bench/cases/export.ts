@@ -74,7 +74,7 @@ async function download(server: KurobeServer, accept: string, rows: number): Pro
   const response = await fetch(`${server.url}/v1/sql`, {
     method: "POST",
     headers: server.headers(accept),
-    body: JSON.stringify({ sql: "SELECT ts, symbol, price, qty FROM ticks", limit: rows }),
+    body: JSON.stringify({ sql: "SELECT ts, symbol, price, qty FROM ticks" }),
   });
   if (!response.ok || response.body === null)
     throw new Error((await response.text()).slice(0, 500));

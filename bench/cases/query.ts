@@ -166,5 +166,5 @@ async function bare(data: string, sql: string, times: number): Promise<readonly 
   const statements = Array.from({ length: times }, () => sql);
   const files = `${data}/chunks/ticks/**/*.parquet`;
   using child = await startChild<DuckdbQueried>("peers/duckdb-query.ts", { files, statements });
-  return child.go();
+  return await child.go();
 }

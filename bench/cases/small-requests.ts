@@ -146,7 +146,7 @@ async function send(
     everyUs: 1_000,
   };
   using sender = await startChild<SentSmall>("load/send-small.ts", task);
-  return sender.go();
+  return await sender.go();
 }
 
 function measuredOf({
