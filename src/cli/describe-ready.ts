@@ -16,7 +16,9 @@ export function describeReady(
   if (recovered.entries > 0) {
     const rows = recovered.rows.toLocaleString("en");
     const seconds = (recovered.elapsedMs / 1000).toFixed(2);
-    output.line(`  replayed ${count(recovered.entries, "log entry", "log entries")} (${rows} rows) in ${seconds} s`);
+    output.line(
+      `  replayed ${count(recovered.entries, "log entry", "log entries")} (${rows} rows) in ${seconds} s`,
+    );
   }
   for (const warning of warnings) output.note(output.notePaint.yellow(`  ${warning}`));
 }

@@ -26,13 +26,24 @@ export async function runDevelopment(options: DevelopmentOptions): Promise<void>
     const { files, plan } = await load(terminal.workingDirectory);
     const edit = new AbortController();
     const stop = AbortSignal.any([terminal.signal, edit.signal]);
-    const watching = watchProject(files, terminal.workingDirectory, plan.fingerprint, output, () => {
-      output.note(output.notePaint.cyan("The project has changed: starting again."));
-      edit.abort();
-    });
+    const watching = watchProject(
+      files,
+      terminal.workingDirectory,
+      plan.fingerprint,
+      output,
+      () => {
+        output.note(output.notePaint.cyan("The project has changed: starting again."));
+        edit.abort();
+      },
+    );
     try {
       await runEngine({
-        order: { kind: "open", settings, projectDirectory: terminal.workingDirectory, acceptDestructive },
+        order: {
+          kind: "open",
+          settings,
+          projectDirectory: terminal.workingDirectory,
+          acceptDestructive,
+        },
         output,
         clock: terminal.clock,
         signal: stop,

@@ -32,7 +32,10 @@ export async function runEngine(options: RunEngineOptions): Promise<void> {
   });
   watcher.end();
   if (signal.aborted || code === 0) return;
-  throw watcher.failure ?? new KurobeError("KRB_PLATFORM_ENGINE_ENDED", `the engine ended with code ${code}`);
+  throw (
+    watcher.failure ??
+    new KurobeError("KRB_PLATFORM_ENGINE_ENDED", `the engine ended with code ${code}`)
+  );
 }
 
 class Watcher {

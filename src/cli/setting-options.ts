@@ -48,4 +48,3 @@ export function settingsFrom(
   }
   return readSettings({ flags: flags satisfies FlagValues, environment });
 }
-

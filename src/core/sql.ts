@@ -65,10 +65,13 @@ function keyword(word: string): Sql {
 }
 
 /** `sql\`… ${value} … ${sql.id(name)}\`` → text with `$1…` and its values. Fragments nest. */
-export const sql = Object.assign((strings: TemplateStringsArray, ...parts: readonly SqlPart[]) => build(strings, parts), {
-  id,
-  literal,
-  join,
-  keyword,
-  empty: new Sql("", []),
-});
+export const sql = Object.assign(
+  (strings: TemplateStringsArray, ...parts: readonly SqlPart[]) => build(strings, parts),
+  {
+    id,
+    literal,
+    join,
+    keyword,
+    empty: new Sql("", []),
+  },
+);

@@ -28,8 +28,9 @@ export interface Ingest {
   /** Throws KRB_INGEST_UNKNOWN_DATASET. Call before reading a body. */
   checkDataset(name: string): void;
   /**
-   * Holds room for a body that is about to be read. Throws KRB_INGEST_BUSY (429, retry in a second) when
-   * too much is pending, KRB_INGEST_TOO_LARGE for a body beyond the limit. Release it when done.
+   * Holds room for a body that is about to be read. Throws KRB_INGEST_BUSY (429, retry in a second)
+   * when too much is pending, KRB_INGEST_TOO_LARGE for a body beyond the limit. Release it when
+   * done.
    */
   reserve(sizeBytes: number): Reservation;
   /** Resolves when the rows are durable and visible, or the body is refused. */

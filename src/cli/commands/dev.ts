@@ -22,7 +22,7 @@ export const dev = defineCommand({
     const { runDevelopment } = await import("../run-development.ts");
     await runDevelopment({
       settings: settingsFrom(options, terminal.environment),
-      acceptDestructive: options["yes"] === true,
+      acceptDestructive: options["yes"],
       output,
       terminal,
     });

@@ -30,7 +30,7 @@ export const start = defineCommand({
         kind: "open",
         settings,
         projectDirectory: terminal.workingDirectory,
-        acceptDestructive: options["yes"] === true,
+        acceptDestructive: options["yes"],
       },
       output,
       clock: terminal.clock,

@@ -3,7 +3,11 @@ import { user, type ErrorEntry } from "./entry.ts";
 
 export const INGEST_ERRORS = {
   KRB_INGEST_UNKNOWN_DATASET: user(404, "42P01", "Name a dataset of the project file."),
-  KRB_INGEST_TOO_LARGE: user(413, "54000", "Send smaller bodies, or raise the setting for the largest body."),
+  KRB_INGEST_TOO_LARGE: user(
+    413,
+    "54000",
+    "Send smaller bodies, or raise the setting for the largest body.",
+  ),
   KRB_INGEST_BUSY: {
     domain: "external",
     retry: "backoff",
