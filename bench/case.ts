@@ -1,4 +1,6 @@
-/** What a benchmark is: measured in rounds, each figure beside its limit or peer of the same run. */
+/**
+ * What a benchmark is: measured in rounds, each figure beside its limit or peer of the same run.
+ */
 import { type Workspace } from "./workspace.ts";
 
 export interface Settings {

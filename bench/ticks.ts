@@ -1,6 +1,6 @@
 /**
- * Synthetic trades as request bodies on disk: 4 columns, about 80 bytes a row of NDJSON, the same rows
- * for the same options. No two rows share their time, so (symbol, ts) is unique.
+ * Synthetic trades as request bodies on disk: 4 columns, about 80 bytes a row of NDJSON, the same
+ * rows for the same options. No two rows share their time, so (symbol, ts) is unique.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -114,7 +114,8 @@ function ticksSql(from: number, to: number, options: TickOptions): string {
       make_timestamp(epoch_us(TIMESTAMP '${TICKS_START.slice(0, 19).replace("T", " ")}')
         + CAST(i * ${everyUs} + hash(i, 'time') % ${everyUs} - ${late} AS BIGINT)) AS ts,
       format('SYM{:05d}', s) AS symbol,
-      round(20 + hash(s, 'price') % 400 + 3 * sin(i / 200000.0 + s) + (hash(i, 'price') % 50) / 100, 2) AS price,
+      round(20 + hash(s, 'price') % 400 + 3 * sin(i / 200000.0 + s)
+        + (hash(i, 'price') % 50) / 100, 2) AS price,
       CAST(1 + hash(i, 'qty') % 500 AS BIGINT) AS qty
     FROM (SELECT range AS i, CAST(hash(range, 'symbol') % ${symbols} AS BIGINT) AS s
           FROM range(${from}, ${to}))`;

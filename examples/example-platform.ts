@@ -1,4 +1,6 @@
-/** A whole platform for one test of an example: in this process, in a directory that goes with it. */
+/**
+ * A whole platform for one test of an example: in this process, in a directory that goes with it.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 /**
- * Estimate. A million rows are 80 MB of NDJSON. DuckDB itself writes CSV at 3 to 5 M rows/s and JSON at
- * 2 M rows/s on two cores, loopback takes 1 GB/s: half a second where DuckDB makes the text. A row that
- * becomes a JavaScript object on the way costs about a microsecond and a half: 1.5 s and more.
+ * Estimate. A million rows are 80 MB of NDJSON. DuckDB itself writes CSV at 3 to 5 M rows/s and
+ * JSON at 2 M rows/s on two cores, loopback takes 1 GB/s: half a second where DuckDB makes the
+ * text. A row that becomes a JavaScript object on the way costs about a microsecond and a half: 1.5
+ * s and more.
  */
 import { join } from "node:path";
 import { type BenchCase, type Context, type Figure } from "../case.ts";

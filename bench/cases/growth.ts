@@ -1,9 +1,10 @@
 /**
- * Estimate. Ingest touches memory tables, the log and, at a checkpoint, new chunks: nothing that grows
- * with what is stored, so the last million rows should go in as fast as the first. Merging chunks
- * rewrites each row a few times (4 M rows/s: up to 0.5 core-seconds a million rows). Memory is bounded
- * by the limit of DuckDB plus bodies on their way. After a kill, what came since the last checkpoint is
- * applied again, at ingest speed and without HTTP: at most 30 s of rows, a few seconds of work.
+ * Estimate. Ingest touches memory tables, the log and, at a checkpoint, new chunks: nothing that
+ * grows with what is stored, so the last million rows should go in as fast as the first. Merging
+ * chunks rewrites each row a few times (4 M rows/s: up to 0.5 core-seconds a million rows). Memory
+ * is bounded by the limit of DuckDB plus bodies on their way. After a kill, what came since the
+ * last checkpoint is applied again, at ingest speed and without HTTP: at most 30 s of rows, a few
+ * seconds of work.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
 import { figure, series } from "../figure.ts";

@@ -1,9 +1,9 @@
 /**
- * Estimate. A row is 81 bytes of NDJSON. Loopback moves more than 1 GB/s, the disk writes and syncs a
- * 4 MB body in about 10 ms (12 M rows/s), CRC32C runs at several GB/s: none of them is the limit.
- * DuckDB's reader parses 2 to 3 M rows/s on two cores and is the whole budget: checks, the log, windows
- * and HTTP may together cost as much again, which is the goal of one half. PostgreSQL writes each row
- * to the heap, to an index and to its own log on one core: 0.1 to 0.3 M rows/s.
+ * Estimate. A row is 81 bytes of NDJSON. Loopback moves more than 1 GB/s, the disk writes and syncs
+ * a 4 MB body in about 10 ms (12 M rows/s), CRC32C runs at several GB/s: none of them is the limit.
+ * DuckDB's reader parses 2 to 3 M rows/s on two cores and is the whole budget: checks, the log,
+ * windows and HTTP may together cost as much again, which is the goal of one half. PostgreSQL
+ * writes each row to the heap, to an index and to its own log on one core: 0.1 to 0.3 M rows/s.
  */
 import { type BenchCase, type Context, type Figure, type Series } from "../case.ts";
 import { startChild } from "../child.ts";

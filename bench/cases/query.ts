@@ -1,8 +1,9 @@
 /**
  * Estimate. The engine that answers is the same DuckDB on the same files, so what Kurobe may add is
- * fixed: authorising the text (a parse in another instance, 1 ms), a transaction, HTTP and JSON, in all
- * 2 to 3 ms; and the union of chunks and memory tables, which costs nothing where a filter on time
- * leaves the memory out. A query of 20 ms and more should stay within 1.2 times of bare DuckDB.
+ * fixed: authorising the text (a parse in another instance, 1 ms), a transaction, HTTP and JSON, in
+ * all 2 to 3 ms; and the union of chunks and memory tables, which costs nothing where a filter on
+ * time leaves the memory out. A query of 20 ms and more should stay within 1.2 times of bare
+ * DuckDB.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
 import { startChild } from "../child.ts";

@@ -1,8 +1,8 @@
 /**
- * Estimate. Sorted by symbol and time, a synthetic tick's columns come down to: time differences about
- * 20 bits, price within a few units 12 bits, quantity 9 bits, symbol almost nothing; 6 bytes a row.
- * Real flights have few different values in every column: 4 to 5 bytes. The same text through gzip keeps
- * 20 to 30 %, through xz 15 to 20 %, and neither can be queried.
+ * Estimate. Sorted by symbol and time, a synthetic tick's columns come down to: time differences
+ * about 20 bits, price within a few units 12 bits, quantity 9 bits, symbol almost nothing; 6 bytes
+ * a row. Real flights have few different values in every column: 4 to 5 bytes. The same text
+ * through gzip keeps 20 to 30 %, through xz 15 to 20 %, and neither can be queried.
  */
 import { execFile } from "node:child_process";
 import { createWriteStream, statSync } from "node:fs";

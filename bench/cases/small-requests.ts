@@ -1,9 +1,10 @@
 /**
- * Estimate. A loopback round trip through Node's bare HTTP server costs 40 to 60 µs of one core: about
- * 20,000 requests/s when client and server have a core each. One fdatasync takes 0.2 ms here (5,000/s)
- * and covers every request that waits for it, so with 64 connections the disk is not the limit; the
- * fixed cost of one DuckDB statement (about 0.2 ms, several of them a group) is shared in the same way.
- * Then 64 requests in flight and groups of some ten of them give 3,000 to 6,000 acknowledgements/s.
+ * Estimate. A loopback round trip through Node's bare HTTP server costs 40 to 60 µs of one core:
+ * about 20,000 requests/s when client and server have a core each. One fdatasync takes 0.2 ms here
+ * (5,000/s) and covers every request that waits for it, so with 64 connections the disk is not the
+ * limit; the fixed cost of one DuckDB statement (about 0.2 ms, several of them a group) is shared
+ * in the same way. Then 64 requests in flight and groups of some ten of them give 3,000 to 6,000
+ * acknowledgements/s.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
 import { startChild } from "../child.ts";

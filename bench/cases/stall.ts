@@ -1,8 +1,9 @@
 /**
- * Estimate. A checkpoint sorts and compresses what is in memory (DuckDB writes about 4 M sorted rows/s
- * on both cores, 1 s for some million rows) while bodies go on being read on the same two cores. If it
- * never holds the writer, an acknowledgement meanwhile has half of the processor: twice the median, and
- * the worst one per cent waits for one fsync of a few megabytes as well. Four times is the goal.
+ * Estimate. A checkpoint sorts and compresses what is in memory (DuckDB writes about 4 M sorted
+ * rows/s on both cores, 1 s for some million rows) while bodies go on being read on the same two
+ * cores. If it never holds the writer, an acknowledgement meanwhile has half of the processor:
+ * twice the median, and the worst one per cent waits for one fsync of a few megabytes as well. Four
+ * times is the goal.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
 import { figure, quantile, ratioGoal, series } from "../figure.ts";

@@ -1,9 +1,9 @@
 /**
- * Estimate. Closing is one aggregation over the stored rows of the range. DuckDB does 20 to 27 M rows/s
- * of OHLC on two cores, so windows should cost 0.04 to 0.1 core-seconds a million rows beside the 0.8
- * to 1.5 that reading and checking them costs: some 5 to 10 %, plus writing out the results (120,000 an
- * hour of event time for 10,000 symbols). A late row makes its group be aggregated again: with 10 % of
- * the rows late almost every open group is, once a body.
+ * Estimate. Closing is one aggregation over the stored rows of the range. DuckDB does 20 to 27 M
+ * rows/s of OHLC on two cores, so windows should cost 0.04 to 0.1 core-seconds a million rows
+ * beside the 0.8 to 1.5 that reading and checking them costs: some 5 to 10 %, plus writing out the
+ * results (120,000 an hour of event time for 10,000 symbols). A late row makes its group be
+ * aggregated again: with 10 % of the rows late almost every open group is, once a body.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
 import { figure, interleave, series } from "../figure.ts";

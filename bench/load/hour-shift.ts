@@ -1,4 +1,6 @@
-/** Moves all rows of an NDJSON body to another hour in place: 13 bytes a row instead of a new body. */
+/**
+ * Moves all rows of an NDJSON body to another hour in place: 13 bytes a row instead of a new body.
+ */
 import { TICKS_START } from "../ticks.ts";
 
 const TIME = Buffer.from('"ts":"');

@@ -1,6 +1,6 @@
 /**
- * One keep-alive HTTP/1.1 connection that costs the sender as little as possible: requests are bytes
- * that were made before, and of an answer only the status and the length are looked at.
+ * One keep-alive HTTP/1.1 connection that costs the sender as little as possible: requests are
+ * bytes that were made before, and of an answer only the status and the length are looked at.
  */
 import net from "node:net";
 

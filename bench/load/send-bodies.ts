@@ -1,9 +1,9 @@
 /**
- * Sends large bodies from a process of its own. They are in memory before the clock starts, so on this
- * side a body costs one write to a socket.
+ * Sends large bodies from a process of its own. They are in memory before the clock starts, so on
+ * this side a body costs one write to a socket.
  *
- * Each connection is a producer of its own that sends every n-th body, in order, as shards of a source
- * do: bodies that overtake each other between connections then make no row late. It
+ * Each connection is a producer of its own that sends every n-th body, in order, as shards of a
+ * source do: bodies that overtake each other between connections then make no row late. It
  * introduces itself with one row before the clock starts, because the watermark waits for producers
  * that it knows.
  */
@@ -25,7 +25,10 @@ export interface SendBodies {
   readonly hours: number;
   /** The first of those hours, counted from the one in the files. */
   readonly firstHour: number;
-  /** Starts a request every so often, whether or not earlier ones were answered; 0: as fast as it goes. */
+  /**
+   * Starts a request every so often, whether or not earlier ones were answered; 0: as fast as it
+   * goes.
+   */
   readonly everyMs: number;
 }
 
@@ -39,7 +42,10 @@ export interface SentBodies {
   readonly requests: readonly SentRequest[];
 }
 
-/** Times are milliseconds of the clock that all processes share. With a pace, `start` is when it was due. */
+/**
+ * Times are milliseconds of the clock that all processes share. With a pace, `start` is when it was
+ * due.
+ */
 export interface SentRequest {
   readonly startMs: number;
   readonly endMs: number;
@@ -110,7 +116,9 @@ serveParent<SendBodies, SentBodies>(async (task) => {
   }
 });
 
-/** One row at the very start of the first hour; its symbol tells it from the rows that are counted. */
+/**
+ * One row at the very start of the first hour; its symbol tells it from the rows that are counted.
+ */
 async function introduce(
   connection: HttpConnection,
   producer: number,

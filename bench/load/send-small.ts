@@ -1,6 +1,7 @@
 /**
- * Sends many small requests over many connections from a process of its own. Each connection has one
- * buffer with its request, in which only the digits of the times change from one request to the next.
+ * Sends many small requests over many connections from a process of its own. Each connection has
+ * one buffer with its request, in which only the digits of the times change from one request to the
+ * next.
  */
 import { serveParent } from "../child.ts";
 import { HttpConnection, rowsHead, type Target } from "./http-connection.ts";

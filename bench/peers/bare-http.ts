@@ -1,4 +1,6 @@
-/** The limit of small requests: Node's own HTTP server that reads a body and answers, nothing else. */
+/**
+ * The limit of small requests: Node's own HTTP server that reads a body and answers, nothing else.
+ */
 import http from "node:http";
 import { serveParent } from "../child.ts";
 

@@ -19,7 +19,8 @@ serveParent<DuckdbQuery, DuckdbQueried>(async ({ files, statements }) => {
   await connection.run(
     `CREATE VIEW ticks AS SELECT ts, symbol, price, qty FROM read_parquet('${files.replaceAll("'", "''")}')`,
   );
-  // Once before the clock starts: footers and pages are in memory then, as they are on the other side.
+  // Once before the clock starts: footers and pages are in memory then, as they are on the other
+  // side.
   for (const statement of new Set(statements)) await connection.runAndReadAll(statement);
   return async () => {
     const elapsedMs: number[] = [];

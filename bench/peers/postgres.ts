@@ -19,9 +19,17 @@ const execute = promisify(execFile);
 const TABLE = `CREATE TABLE ticks (ts timestamptz NOT NULL, symbol text NOT NULL,
   price double precision NOT NULL, qty bigint NOT NULL, PRIMARY KEY (symbol, ts))`;
 
+// pgbench wants one statement on one line.
+const INSERT =
+  "INSERT INTO ticks VALUES (timestamptz '2025-01-06Z' + nextval('ticks_us') * interval '1 us', " +
+  "'SYM' || :client_id, 100.25, 7);";
+
 export interface Postgres extends AsyncDisposable {
   readonly version: string;
-  /** One COPY and one transaction a file, read by the server itself. Gives the milliseconds of it all. */
+  /**
+   * One COPY and one transaction a file, read by the server itself. Gives the milliseconds of it
+   * all.
+   */
   copyCsv(files: readonly string[]): Promise<number>;
   /** One-row INSERTs from this many connections: transactions a second, and their mean latency. */
   insertOneByOne(options: {
@@ -91,8 +99,7 @@ export async function startPostgres(): Promise<Postgres | null> {
         "CREATE SEQUENCE ticks_us CACHE 1000",
       );
       const script = join(home, "insert.sql");
-      const insert = `INSERT INTO ticks VALUES (timestamptz '2025-01-06Z' + nextval('ticks_us') * interval '1 us', 'SYM' || :client_id, 100.25, 7);\n`;
-      writeFileSync(script, insert);
+      writeFileSync(script, `${INSERT}\n`);
       const words = [
         "-n",
         "-M",

@@ -1,6 +1,7 @@
 /**
- * Plays three million US flights of 2001 in the order in which they became known: a flight that left
- * 90 minutes late is sent 90 minutes after flights that were scheduled with it and left on time.
+ * Plays three million US flights of 2001 in the order in which they became known: a flight that
+ * left 90 minutes late is sent 90 minutes after flights that were scheduled with it and left on
+ * time.
  *
  *   npx tsx examples/flights/feed.ts > flights.ndjson
  *   npx tsx examples/flights/feed.ts --rows 100000 | npx kurobe ingest flights -

@@ -77,7 +77,10 @@ it("cuts days at Chicago's midnight", async () => {
   expect(published).toEqual(expected);
 });
 
-/** The answer of a bare DuckDB over the source file: `arrivals` in feed order, with the watermark before each. */
+/**
+ * The answer of a bare DuckDB over the source file: `arrivals` in feed order, with the watermark
+ * before each.
+ */
 async function independent(question: string): Promise<readonly object[]> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();

@@ -26,7 +26,9 @@ const flights = dataset({
   watermark: { outOfOrderness: "1h" },
 });
 
-/** Departures per airport and hour. A flight that is up to 12 hours late still corrects its hour. */
+/**
+ * Departures per airport and hour. A flight that is up to 12 hours late still corrects its hour.
+ */
 const departures = tumbling({
   from: flights,
   size: "1h",

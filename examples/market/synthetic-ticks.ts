@@ -1,6 +1,6 @@
 /**
- * SYNTHETIC trades of 500 symbols: a seeded random walk, not market data. The same seed gives the same
- * rows on every machine.
+ * SYNTHETIC trades of 500 symbols: a seeded random walk, not market data. The same seed gives the
+ * same rows on every machine.
  *
  *   npx tsx examples/market/synthetic-ticks.ts --rows 1000000 | npx kurobe ingest ticks -
  */

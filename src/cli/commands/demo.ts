@@ -1,5 +1,6 @@
 /** `kurobe demo`: three million real rows, a crash, and the proof that nothing was lost. */
 import { once } from "node:events";
+import { relative } from "node:path";
 import { KurobeError } from "../../core/errors.ts";
 import { defineCommand } from "../command.ts";
 
@@ -52,7 +53,8 @@ export const demo = defineCommand({
       });
     }
     if (options.exit) return;
-    describeNext(output, { url: demo.url, token: demo.token, script: process.argv[1] ?? "kurobe" });
+    const script = relative(terminal.workingDirectory, process.argv[1] ?? "kurobe");
+    describeNext(output, { url: demo.url, token: demo.token, script });
     if (!terminal.signal.aborted) await once(terminal.signal, "abort");
   },
 });

@@ -110,18 +110,25 @@ export function describeNext(
 ): void {
   const { bold, dim, cyan } = output.paint;
   const kurobe = `node ${script}`;
+  const late =
+    "SELECT window_start, flights, revision FROM departures WHERE origin = 'SFO' AND revision > 1 LIMIT 5";
+  const flight =
+    '{"scheduled":"2001-07-02T09:00Z","delay":5,"distance":337,"origin":"SFO","destination":"LAX"}';
   output.line();
   output.line(bold("Try next, in another terminal"));
-  for (const line of [
-    `export KUROBE_URL=${url} KUROBE_TOKEN=${token}`,
-    `${kurobe} sql "SELECT * FROM departures WHERE origin = 'SFO' ORDER BY window_start DESC LIMIT 5"`,
-    `${kurobe} sql`,
-    `${kurobe} dlq ls flights`,
-    `${kurobe} status`,
-    `curl -sN -H "Authorization: Bearer $KUROBE_TOKEN" $KUROBE_URL/v1/windows/departures/live &`,
-    `echo '{"scheduled":"2001-07-02T09:00:00Z","delay":5,"distance":100,"origin":"SFO","destination":"LAX"}' | ${kurobe} ingest flights -`,
-  ]) {
-    output.line(`  ${cyan(line)}`);
+  for (const [line, about] of [
+    [`export KUROBE_URL=${url} KUROBE_TOKEN=${token}`, ""],
+    [`${kurobe} sql "${late}"`, "hours that late flights corrected"],
+    [`${kurobe} sql`, "a prompt with history"],
+    [`${kurobe} dlq ls flights`, "rows that were refused, and why"],
+    [`${kurobe} status`, ""],
+    [
+      'curl -sN -H "Authorization: Bearer $KUROBE_TOKEN" $KUROBE_URL/v1/windows/departures/live',
+      "",
+    ],
+    [`echo '${flight}' | ${kurobe} ingest flights -`, "closes hours: look at curl's"],
+  ] as const) {
+    output.line(`  ${cyan(line)}${about === "" ? "" : dim(`  # ${about}`)}`);
   }
   output.line();
   output.line(dim("The demo stays up; Ctrl-C ends it and removes its data."));

@@ -10,12 +10,9 @@ import { type Sql, sql } from "../../core/sql.ts";
 import { type Connection } from "../../duckdb/connection.ts";
 import { openDatabase } from "../../duckdb/duckdb.ts";
 
-/** How many sources there are; each airport reports to one of them, which sends in order. */
-const PRODUCERS = 1;
-
 export interface FlightsFeed {
-  /** NDJSON, one file a producer. */
-  readonly paths: readonly string[];
+  /** NDJSON. */
+  readonly path: string;
   readonly bytes: number;
   readonly rows: number;
   /** What the source says of each airport, computed before anything was sent. */
@@ -33,9 +30,10 @@ export interface AirportFacts {
   readonly distance: number;
 }
 
-/** Writes the feed's files. Throws KRB_CLI_FILE where the source is not installed. */
+/** Writes the feed's file. Throws KRB_CLI_FILE where the source is not installed. */
 export async function writeFlightsFeed(directory: string, rows: number): Promise<FlightsFeed> {
   const source = findSource();
+  const path = join(directory, "flights.ndjson");
   await using database = await openDatabase({
     memoryLimitBytes: 1024 ** 3,
     threads: 2,
@@ -45,16 +43,15 @@ export async function writeFlightsFeed(directory: string, rows: number): Promise
   });
   await using connection = await database.connect();
   await connection.run(arrivals(source, rows));
-  const paths: string[] = [];
-  for (let producer = 0; producer < PRODUCERS; producer++) {
-    const path = join(directory, `flights-${producer}.ndjson`);
-    await connection.run(copyOf(producer, path));
-    paths.push(path);
-  }
+  await connection.run(sql`
+    COPY (
+      SELECT strftime(date, '%Y-%m-%dT%H:%M:%SZ') AS scheduled, delay, distance, origin, destination
+      FROM arrivals
+    ) TO ${sql.literal(path)} (FORMAT json)`);
   const airports = await airportFacts(connection);
   return {
-    paths,
-    bytes: paths.reduce((total, path) => total + statSync(path).size, 0),
+    path,
+    bytes: statSync(path).size,
     rows: airports.reduce((total, { flights }) => total + flights, 0),
     airports,
   };
@@ -71,15 +68,6 @@ function arrivals(source: string, rows: number): Sql {
     FROM read_parquet(${sql.literal(source)})
     ORDER BY date + to_minutes(greatest(delay, 0)), date, origin, destination, distance, delay
     LIMIT ${sql.literal(rows)}`;
-}
-
-function copyOf(producer: number, path: string): Sql {
-  return sql`
-    COPY (
-      SELECT strftime(date, '%Y-%m-%dT%H:%M:%SZ') AS scheduled, delay, distance, origin, destination
-      FROM arrivals
-      WHERE hash(origin) % ${sql.literal(PRODUCERS)} = ${sql.literal(producer)}
-    ) TO ${sql.literal(path)} (FORMAT json)`;
 }
 
 async function airportFacts(connection: Connection): Promise<readonly AirportFacts[]> {
@@ -105,18 +93,13 @@ function findSource(): string {
   });
 }
 
-/** Bodies cut at line ends, the first of at most `firstBytes`, the others of at most `bodyBytes`. */
-export function* readBodies(
-  path: string,
-  firstBytes: number,
-  bodyBytes: number,
-): Generator<Buffer> {
+/** Bodies of at most so many bytes, cut at line ends, read one after the other. */
+export function* readBodies(path: string, bodyBytes: number): Generator<Buffer> {
   const file = openSync(path, "r");
   try {
     for (let at = 0; ;) {
-      const room = at === 0 ? firstBytes : bodyBytes;
-      const buffer = Buffer.allocUnsafe(room);
-      const length = readSync(file, buffer, 0, room, at);
+      const buffer = Buffer.allocUnsafe(bodyBytes);
+      const length = readSync(file, buffer, 0, bodyBytes, at);
       if (length === 0) return;
       const whole = buffer.subarray(0, buffer.lastIndexOf("\n", length - 1) + 1);
       yield whole;

@@ -172,7 +172,7 @@ class Steps {
           crashing = crashAt(rows, engine);
         }
         const rate = Math.round((rows * 1000) / (performance.now() - startedMs));
-        begun.update(`${showCount(rows)} rows, ${showCount(rate)} rows/s${note}`, rows, feed.rows);
+        begun.update(`${showCount(rows)} rows, ${showCount(rate)}/s${note}`, rows, feed.rows);
       },
     });
     const crash = await (crashing ?? crashAt(sent.accepted, engine));

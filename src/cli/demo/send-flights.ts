@@ -1,6 +1,6 @@
 /**
- * Sends the feed as careful producers do: bodies counted, in order, and again whenever no answer
- * came.
+ * Sends the feed as a careful producer does: bodies numbered, in order, and again for want of an
+ * answer.
  */
 import { isKurobeError } from "../../core/errors.ts";
 import { type Client } from "../client.ts";
@@ -8,16 +8,14 @@ import { readBodies, type FlightsFeed } from "./flights-feed.ts";
 
 /** Rows that do not belong in the dataset, each wrong in another way. */
 const BAD_LINES = [
-  '{"scheduled":"2001-01-01T12:00:00Z","delay":"unknown","distance":215,"origin":"ATL","destination":"SAV"}',
-  '{"scheduled":"2001-02-30T12:00:00Z","delay":4,"distance":215,"origin":"ATL","destination":"SAV"}',
-  '{"scheduled":"2001-01-01T12:00:00Z","delay":4,"distance":215,"destination":"SAV"}',
-  '{"scheduled":"2001-01-01T12:00:00Z","delay":4,"dist',
+  '{"scheduled":"2001-01-01T12:00:00Z","delay":"?","distance":215,"origin":"ATL","destination":"SAV"}\n',
+  '{"scheduled":"2001-02-30T12:00:00Z","delay":4,"distance":215,"origin":"ATL","destination":"SAV"}\n',
+  '{"scheduled":"2001-01-01T12:00:00Z","delay":4,"distance":215,"destination":"SAV"}\n',
+  '{"scheduled":"2001-01-01T12:00:00Z","delay":4,"dist\n',
 ] as const;
 
 /** About 80,000 rows. */
 const BODY_BYTES = 8_000_000;
-/** A few rows. */
-const FIRST_BODY_BYTES = 400;
 const RETRY_MS = 100;
 const PATIENCE_MS = 60_000;
 
@@ -49,60 +47,16 @@ export interface SendOptions {
   readonly signal: AbortSignal;
 }
 
-/** All producers at once, after each has sent its first row: the watermark waits for those it knows. */
 export async function sendFlights(options: SendOptions): Promise<Sent> {
-  const total = { ...NOTHING };
-  const producers = options.feed.paths.map((path, index) => {
-    return new Producer(path, index, total, options);
-  });
+  const { feed, client, onAccepted, signal } = options;
+  const total = { accepted: 0, rejected: 0, duplicates: 0, late: 0, sentAgain: 0, recognised: 0 };
   const startedMs = performance.now();
-  for (const producer of producers) await producer.sendOne();
-  await Promise.all(producers.map((producer) => producer.sendAll()));
-  return { elapsedMs: performance.now() - startedMs, ...total };
-}
-
-const NOTHING = {
-  accepted: 0,
-  rejected: 0,
-  duplicates: 0,
-  late: 0,
-  sentAgain: 0,
-  recognised: 0,
-};
-
-class Producer {
-  readonly #bodies: Generator<Buffer>;
-  readonly #index: number;
-  readonly #total: typeof NOTHING;
-  readonly #options: SendOptions;
-  #sequence = 0;
-
-  constructor(path: string, index: number, total: typeof NOTHING, options: SendOptions) {
-    this.#bodies = readBodies(path, FIRST_BODY_BYTES, BODY_BYTES);
-    this.#index = index;
-    this.#total = total;
-    this.#options = options;
-  }
-
-  async sendAll(): Promise<void> {
-    while (await this.sendOne());
-  }
-
-  /** False where there is no further body. */
-  async sendOne(): Promise<boolean> {
-    const next = this.#bodies.next();
-    if (next.done === true) return false;
-    const { client, onAccepted, signal } = this.#options;
-    const bad = this.#sequence === 1 ? BAD_LINES[this.#index] : undefined;
-    const body =
-      bad === undefined ? next.value : Buffer.concat([Buffer.from(`${bad}\n`), next.value]);
-    const sender = {
-      "kurobe-producer": `feed-${this.#index}`,
-      "kurobe-sequence": String(this.#sequence),
-    };
+  let sequence = 0;
+  for (const rows of readBodies(feed.path, BODY_BYTES)) {
+    const body = sequence === 1 ? Buffer.concat([Buffer.from(BAD_LINES.join("")), rows]) : rows;
+    const sender = { "kurobe-producer": "feed", "kurobe-sequence": String(sequence) };
     const { answer, tries } = await sendUntilAnswered(client, body, sender, signal);
-    this.#sequence += 1;
-    const total = this.#total;
+    sequence += 1;
     total.accepted += answer.accepted;
     total.rejected += answer.rejected;
     total.duplicates += answer.duplicates;
@@ -110,8 +64,8 @@ class Producer {
     if (tries > 1) total.sentAgain += 1;
     if (answer.replayed) total.recognised += 1;
     onAccepted(total.accepted);
-    return true;
   }
+  return { elapsedMs: performance.now() - startedMs, ...total };
 }
 
 async function sendUntilAnswered(
