@@ -14,8 +14,8 @@ export interface TimeRange {
 }
 
 /**
- * A sub-select with all stored columns (hidden ones too), or null when no chunk can hold such rows. Only
- * files are left out: rows of the others may lie outside of the range.
+ * A sub-select with all stored columns (hidden ones too), or null when no chunk can hold such rows.
+ * Only files are left out: rows of the others may lie outside of the range.
  */
 export function chunkRelation(
   dataset: DatasetPlan,
@@ -33,8 +33,9 @@ export function chunkRelation(
 }
 
 /**
- * `read_parquet` takes the types of its first file and fails where another's values do not fit them, and
- * `union_by_name` opens every file to plan a statement: so files of one schema are read together.
+ * `read_parquet` takes the types of its first file and fails where another's values do not fit
+ * them, and `union_by_name` opens every file to plan a statement: so files of one schema are read
+ * together.
  */
 function groupBySchema(
   chunks: readonly ChunkRecord[],

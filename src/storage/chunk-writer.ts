@@ -15,8 +15,8 @@ import { type DaySlice, sliceDays } from "./slice-days.ts";
 export interface ChunkSource {
   readonly dataset: DatasetPlan;
   /**
-   * A table or sub-select with the dataset's columns, `_seq`, and `_deleted` where it `hasTombstones`.
-   * It must not change while it is written.
+   * A table or sub-select with the dataset's columns, `_seq`, and `_deleted` where it
+   * `hasTombstones`. It must not change while it is written.
    */
   readonly rows: Sql;
   readonly hasTombstones: boolean;
@@ -42,9 +42,9 @@ const DAY_US = 86_400_000_000n;
 const ROW_GROUP_ROWS = 122_880;
 
 /**
- * One file an event day; where days are many for their rows, those of a month or a year share one. With
- * a key, only the newest row of each key is written. The files and their names are durable when it
- * returns; when it throws, none are left.
+ * One file an event day; where days are many for their rows, those of a month or a year share one.
+ * With a key, only the newest row of each key is written. The files and their names are durable
+ * when it returns; when it throws, none are left.
  */
 export async function writeChunks(
   target: ChunkTarget,
@@ -83,9 +83,9 @@ const MIN_GATHERED = 9;
 const GATHERED = sql`temp.main.gathered_rows`;
 
 /**
- * Slices whose rows are first copied together: with the square root of all in a group, neither the scans
- * of all rows nor those of the copies are many, and only a part of the rows is in memory twice. For 181
- * days of shuffled rows this is half of the work.
+ * Slices whose rows are first copied together: with the square root of all in a group, neither the
+ * scans of all rows nor those of the copies are many, and only a part of the rows is in memory
+ * twice. For 181 days of shuffled rows this is half of the work.
  */
 function inGroups(slices: readonly DaySlice[]): readonly (readonly DaySlice[])[] {
   if (slices.length < MIN_GATHERED) return slices.map((slice) => [slice]);
@@ -143,8 +143,8 @@ function checkPartition(partition: string): string {
 }
 
 /**
- * Whether two rows may have one key. Most tables have none, and finding that out by hashes costs half of
- * what looking for the newest row of each key does.
+ * Whether two rows may have one key. Most tables have none, and finding that out by hashes costs
+ * half of what looking for the newest row of each key does.
  */
 async function mayRepeatKeys(connection: Connection, source: ChunkSource): Promise<boolean> {
   if (source.dataset.key.length === 0) return false;
@@ -257,7 +257,10 @@ function dropsDeleted({ dataset, dropDeleted, hasTombstones }: ChunkSource): boo
   return dropDeleted && hasTombstones && dataset.key.includes(dataset.eventTime);
 }
 
-/** Sorted by key, or by the column that people filter on, then by time: neighbours compress together. */
+/**
+ * Sorted by key, or by the column that people filter on, then by time: neighbours compress
+ * together.
+ */
 function sortedRows(source: ChunkSource, { slice, hasRepeats }: Writing): Sql {
   const { dataset } = source;
   const names = sql.join(columnsOf(source));

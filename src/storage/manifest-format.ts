@@ -11,7 +11,10 @@ export interface ChunkRecord {
   readonly id: number;
   /** The stored table's name. */
   readonly dataset: string;
-  /** The event day, month or year that all its rows lie in (`2026-05-01`, `2026-05`, `2026`), or `all`. */
+  /**
+   * The event day, month or year that all its rows lie in (`2026-05-01`, `2026-05`, `2026`), or
+   * `all`.
+   */
   readonly partition: string;
   /** Relative to the data directory, with forward slashes. */
   readonly path: string;
@@ -65,7 +68,10 @@ type StoredManifest = Omit<Manifest, "chunks" | "format"> & {
   readonly chunks: readonly StoredChunk[];
 };
 
-/** This line stays as it is in every version, so that each one knows a newer file from a damaged one. */
+/**
+ * This line stays as it is in every version, so that each one knows a newer file from a damaged
+ * one.
+ */
 const HEADER = /^kurobe manifest (\d{1,9}) ([0-9a-f]{64})$/;
 
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -91,8 +97,8 @@ function checksum(format: number, body: Uint8Array): string {
 }
 
 /**
- * The manifest, or in words why these bytes are not manifest `number`. Throws KRB_STORAGE_FORMAT for
- * one that is whole and of a newer format.
+ * The manifest, or in words why these bytes are not manifest `number`. Throws KRB_STORAGE_FORMAT
+ * for one that is whole and of a newer format.
  */
 export function decodeManifest(bytes: Uint8Array, number: number): Manifest | string {
   const end = bytes.indexOf(10);
@@ -211,8 +217,9 @@ const SAFE_PATH = /^(?:chunks|state)(?:\/[A-Za-z0-9_.-]+)+$/;
 const NAME = /^[A-Za-z0-9_.-]+$/;
 
 /**
- * Whether a path may stand in a manifest. Reads and restores follow it, so it leads nowhere but into the
- * data directory: relative, without `..`, `\`, NUL or anything else that a system could understand.
+ * Whether a path may stand in a manifest. Reads and restores follow it, so it leads nowhere but
+ * into the data directory: relative, without `..`, `\`, NUL or anything else that a system could
+ * understand.
  */
 export function isSafePath(value: unknown): value is string {
   if (typeof value !== "string" || !SAFE_PATH.test(value)) return false;

@@ -31,8 +31,8 @@ export function manifestPath(number: number): string {
 }
 
 /**
- * Durable when it returns: the file, its name, and the pointer to it. The rename of the file is what
- * counts: a crash after it and before the pointer leaves the new manifest in force.
+ * Durable when it returns: the file, its name, and the pointer to it. The rename of the file is
+ * what counts: a crash after it and before the pointer leaves the new manifest in force.
  */
 export async function writeManifest(
   disk: Disk,
@@ -53,8 +53,9 @@ export async function writeManifest(
 }
 
 /**
- * Manifests with higher numbers are from a history that was given up because they could not be read. If
- * they could be read again later, they must not win over the newer ones that lack their number.
+ * Manifests with higher numbers are from a history that was given up because they could not be
+ * read. If they could be read again later, they must not win over the newer ones that lack their
+ * number.
  */
 async function setAsideAfter(disk: Disk, directory: string, number: number): Promise<void> {
   for (const later of await manifestNumbers(disk, directory)) {
@@ -91,8 +92,9 @@ export interface CurrentManifest {
 }
 
 /**
- * The newest manifest that is whole, with its state file; null for a new directory. Falls back on older
- * ones, and throws KRB_STORAGE_NO_MANIFEST where manifests were written and none of them can be used.
+ * The newest manifest that is whole, with its state file; null for a new directory. Falls back on
+ * older ones, and throws KRB_STORAGE_NO_MANIFEST where manifests were written and none of them can
+ * be used.
  */
 export async function readCurrentManifest(
   disk: Disk,
@@ -183,9 +185,9 @@ async function stateProblem(
 }
 
 /**
- * Bytes; null for a missing file; or why they cannot be read, if the medium is to blame. Whatever may be
- * different in a minute (permissions, too many open files) is thrown: falling back on an older manifest
- * would be wrong then.
+ * Bytes; null for a missing file; or why they cannot be read, if the medium is to blame. Whatever
+ * may be different in a minute (permissions, too many open files) is thrown: falling back on an
+ * older manifest would be wrong then.
  */
 async function readOrReason(disk: Disk, path: string): Promise<Uint8Array | string | null> {
   try {

@@ -15,10 +15,11 @@ export interface MergeSource {
 }
 
 /**
- * Gives the chunks that take the place of the merged ones, which stay where they are. With a key, the
- * newest row of each key is kept, so that in `merge.wholeDays` no key repeats where the key has the event
- * time in it; rows that were taken back go where nothing older can be left. Throws KRB_STORAGE_DAMAGED, and
- * writes nothing, where a file is not what it was: its damage would get a fresh checksum.
+ * Gives the chunks that take the place of the merged ones, which stay where they are. With a key,
+ * the newest row of each key is kept, so that in `merge.wholeDays` no key repeats where the key has
+ * the event time in it; rows that were taken back go where nothing older can be left. Throws
+ * KRB_STORAGE_DAMAGED, and writes nothing, where a file is not what it was: its damage would get a
+ * fresh checksum.
  */
 export async function mergeChunks(
   target: ChunkTarget,

@@ -25,9 +25,10 @@ export interface Merge {
 
 /**
  * Size-tiered, for the chunks of one table: those of one partition and one size class (powers of
- * `fanIn`) merge when there are `fanIn` of them. So a partition keeps less than `fanIn` chunks a class,
- * and a byte that stays goes through one merge a class above the smallest. The merge of a month, a year
- * or `all` that has got large falls into smaller partitions: down at most three times.
+ * `fanIn`) merge when there are `fanIn` of them. So a partition keeps less than `fanIn` chunks a
+ * class, and a byte that stays goes through one merge a class above the smallest. The merge of a
+ * month, a year or `all` that has got large falls into smaller partitions: down at most three
+ * times.
  */
 export function planMerges(chunks: readonly ChunkRecord[], policy: MergePolicy): readonly Merge[] {
   const groups = new Map<string, ChunkRecord[]>();

@@ -3,8 +3,8 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 
 /**
- * The argument of `read_parquet` for exactly this file. DuckDB takes `[`, `*` and `?` for patterns, and
- * a data directory below `a[b]` would be read from its neighbour `ab`.
+ * The argument of `read_parquet` for exactly this file. DuckDB takes `[`, `*` and `?` for patterns,
+ * and a data directory below `a[b]` would be read from its neighbour `ab`.
  */
 export function parquetFile(path: string): Sql {
   return sql.literal(path.replaceAll(/[[*?]/g, "[$&]"));

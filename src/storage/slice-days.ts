@@ -39,9 +39,10 @@ export function fileLimit(rows: number): number {
 }
 
 /**
- * Starts with everything in one file and splits the one with the most rows, into years, months and at
- * last days, while there are no more than `limit`. Buckets of the calendar are apart or inside each
- * other, so files of different checkpoints meet in the same partitions and can be merged there.
+ * Starts with everything in one file and splits the one with the most rows, into years, months and
+ * at last days, while there are no more than `limit`. Buckets of the calendar are apart or inside
+ * each other, so files of different checkpoints meet in the same partitions and can be merged
+ * there.
  */
 export function sliceDays(
   days: readonly DayRows[],

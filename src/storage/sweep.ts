@@ -16,9 +16,9 @@ const OURS = /^(?:chunks\/.+\.parquet|(?:state|manifest)\/\d{10}\.json(?:\.tmp)?
 const EVIDENCE = /^manifest\/\d{10}\.json(?:\.set-aside)?$/;
 
 /**
- * Which files of the listing can go. `inUse` names those that a running checkpoint, merge or statement
- * still needs; since one process holds the directory's lock, nobody else writes there. Without a
- * manifest nothing goes, because then nothing is known.
+ * Which files of the listing can go. `inUse` names those that a running checkpoint, merge or
+ * statement still needs; since one process holds the directory's lock, nobody else writes there.
+ * Without a manifest nothing goes, because then nothing is known.
  */
 export function planSweep(
   listing: readonly string[],
@@ -66,7 +66,9 @@ async function isDirectory(disk: Disk, path: string): Promise<boolean> {
   }
 }
 
-/** Removes what `planSweep` finds, and tells what that was. Removals may be undone by a power loss. */
+/**
+ * Removes what `planSweep` finds, and tells what that was. Removals may be undone by a power loss.
+ */
 export async function sweep(
   disk: Disk,
   directory: string,
