@@ -75,6 +75,7 @@ export class LiveFeed {
   readonly #waiting = new Set<() => void>();
   /** Pages of the state as it is now, by the place that they follow. */
   #pages = new Map<number, Promise<readonly LiveEvent[]>>();
+  #last: Promise<number> | null = null;
   #version = 0;
 
   constructor(window: WindowPlan, read: Read) {
@@ -90,6 +91,7 @@ export class LiveFeed {
   wake(): void {
     this.#version += 1;
     this.#pages = new Map();
+    this.#last = null;
     for (const resume of this.#waiting) resume();
     this.#waiting.clear();
   }
@@ -108,7 +110,17 @@ export class LiveFeed {
     });
   }
 
-  async lastSeq(): Promise<number> {
+  lastSeq(): Promise<number> {
+    if (this.#last !== null) return this.#last;
+    const last = this.#loadLast();
+    this.#last = last;
+    last.catch(() => {
+      if (this.#last === last) this.#last = null;
+    });
+    return last;
+  }
+
+  async #loadLast(): Promise<number> {
     const rows = await this.#read<{ last: bigint | null }>(
       sql`SELECT max(_seq) AS last FROM rows.${sql.id(this.#window.name)}`,
     );

@@ -217,8 +217,10 @@ describe("opening and closing", () => {
     const idle = await rawConnection(served.server.port);
     idle.send(`GET /health/live HTTP/1.1\r\n${HEAD}\r\n`);
     await idle.until('"live"');
+    const unused = await rawConnection(served.server.port);
     const closed = served.server[Symbol.asyncDispose]();
     expect(await idle.whole()).toContain('"live"');
+    expect(await unused.whole()).toBe("");
     working.send(rows);
     expect(await working.whole()).toContain('"accepted":3');
     await closed;

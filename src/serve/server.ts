@@ -70,11 +70,16 @@ class OpenServer implements Server {
   readonly #door: Door;
   #feeds: LiveFeeds | null = null;
   #closing: Promise<void> | null = null;
+  readonly #connections = new Set<Socket>();
 
   constructor(app: FastifyInstance, door: Door) {
     this.#app = app;
     this.#door = door;
     const { host, tls } = door.settings;
+    app.server.on(tls === null ? "connection" : "secureConnection", (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
+    });
     this.port = (app.server.address() as AddressInfo).port;
     const name = host.includes(":") ? `[${host}]` : host;
     this.url = `${tls === null ? "http" : "https"}://${name}:${this.port}`;
@@ -97,6 +102,8 @@ class OpenServer implements Server {
   async #close(): Promise<void> {
     const { server } = this.#app;
     this.#door.closing.abort();
+    // Browsers open connections ahead of need; Node does not count those as idle.
+    for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy();
     const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
     const bound = setTimeout(
       () => server.closeAllConnections(),
