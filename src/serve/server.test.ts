@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -241,12 +241,16 @@ describe("opening and closing", () => {
   });
 });
 
+/** Makes the test's certificate; where a machine lacks it, the one test that needs it is left out. */
+const OPENSSL = "openssl";
+const hasOpenssl = spawnSync(OPENSSL, ["version"]).status === 0;
+
 describe("TLS", () => {
-  it("serves the same doors over an encrypted connection", async () => {
+  it.skipIf(!hasOpenssl)("serves the same doors over an encrypted connection", async () => {
     const directory = await mkdtemp(join(tmpdir(), "kurobe-tls-"));
     const paths = { key: join(directory, "key.pem"), cert: join(directory, "cert.pem") };
     execFileSync(
-      "openssl",
+      OPENSSL,
       [
         ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
         ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],

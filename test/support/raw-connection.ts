@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 export interface RawConnection {
   readonly socket: Socket;
   send(bytes: string | Uint8Array): void;
-  /** Everything that came so far, once it contains `text`; also what came when the other side closed. */
+  /** Everything that came so far, once it contains `text` or the other side has closed. */
   until(text: string): Promise<string>;
   /** Everything that came, once the other side has closed. */
   whole(): Promise<string>;
