@@ -15,7 +15,7 @@ export interface Context {
   readonly settings: Settings;
   readonly workspace: Workspace;
   /** One line on what is happening, for whoever is waiting. */
-  progress(text: string): void;
+  readonly progress: (text: string) => void;
 }
 
 export interface Series {
@@ -45,5 +45,5 @@ export interface BenchCase {
   /** What the hardware should allow, worked out before measuring. */
   readonly estimate: string;
   readonly method: string;
-  run(context: Context): Promise<readonly Figure[]>;
+  readonly run: (context: Context) => Promise<readonly Figure[]>;
 }

@@ -48,6 +48,8 @@ export async function startChild<R>(file: string, task: unknown): Promise<Child<
 }
 
 /** The other side: `prepare` gets the task and gives what is to be run and timed. */
+// T says what `fork` was given on the other side.
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function serveParent<T, R>(prepare: (task: T) => Promise<() => Promise<R>>): void {
   const tell = (message: FromChild): void => void process.send?.(message);
   const fail = (error: unknown): void => {
