@@ -9,7 +9,7 @@ import { type DatasetCounts } from "./counters.ts";
 import { type Outcome } from "./outcome.ts";
 
 export { type CheckpointRecord } from "./checkpointer.ts";
-export { type Outcome, type RowError } from "./outcome.ts";
+export { type Outcome } from "./outcome.ts";
 
 export type BatchHeader = Omit<BatchEntry, "kind" | "receivedAtUs">;
 

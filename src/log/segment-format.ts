@@ -165,10 +165,6 @@ export function decodeFrameHeader(
   return { kind: "ok", value: { kind, ...value }, checksum: sum };
 }
 
-export function frameBytes(header: FrameHeader): number {
-  return FRAME_HEADER_BYTES + header.fieldsBytes + header.bodyBytes;
-}
-
 function bad(reason: string): { readonly kind: "bad"; readonly reason: string } {
   return { kind: "bad", reason };
 }

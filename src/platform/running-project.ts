@@ -7,12 +7,13 @@ import { createLog } from "../core/log-output.ts";
 import { type RecoveryProgress } from "../engine/open-engine.ts";
 import { resolveProject } from "../plan/resolve.ts";
 import { loadProject } from "../project/load-project.ts";
-import { openQuery } from "../query/query.ts";
+import { openQuery, type Query } from "../query/query.ts";
 import { DEFAULT_SERVE_SETTINGS } from "../serve/serve-settings.ts";
 import { openServer } from "../serve/server.ts";
 import { verifyManifest } from "../storage/verify.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
+import { type Settings } from "./settings.ts";
 import { readOrMakeToken, tokenPath } from "./token.ts";
 
 /** Resident memory beyond the limit that DuckDB keeps to, before running queries are stopped. */
@@ -44,32 +45,7 @@ export async function openRunningProject(
   const dataDirectory = resolve(order.projectDirectory, settings.dataDirectory);
   await mkdir(dataDirectory, { recursive: true });
   const token = await readOrMakeToken(dataDirectory, settings.token);
-  const platform = opening.own(
-    await openPlatform(
-      plan,
-      { ...settings, dataDirectory, acceptDestructive: order.acceptDestructive },
-      { onRecovery: deps.onRecovery },
-    ),
-  );
-  const { engine, ingest, database } = platform;
-  const query = opening.own(
-    await openQuery({
-      database,
-      relations: engine.relations,
-      stagingDirectory: join(platform.directory, "staging"),
-      limits: {
-        concurrency: settings.queryConcurrency,
-        timeLimitMs: settings.queryTimeoutMs,
-        maxRows: settings.maxQueryRows,
-      },
-      // Statements are stopped first; only when that does not help, the process is.
-      memory: {
-        limitBytes: settings.memoryLimitBytes + QUERY_SLACK_BYTES,
-        residentBytes: () => process.memoryUsage.rss(),
-      },
-      onStuck: deps.onStuck,
-    }),
-  );
+  // The doors open first: while the log is replayed they say so, instead of not being there.
   const server = opening.own(
     await openServer(plan, {
       settings: {
@@ -80,9 +56,23 @@ export async function openRunningProject(
         insecure: settings.allowInsecure,
       },
       log: createLog(settings.logLevel),
-      rooms: { ingest, engine, database, query, verify: () => verify(platform) },
     }),
   );
+  const platform = opening.own(
+    await openPlatform(
+      plan,
+      { ...settings, dataDirectory, acceptDestructive: order.acceptDestructive },
+      {
+        onRecovery: (progress) => {
+          server.recovering(progress);
+          deps.onRecovery?.(progress);
+        },
+      },
+    ),
+  );
+  const { engine, ingest, database } = platform;
+  const query = opening.own(await openProjectQuery(platform, settings, deps));
+  server.open({ ingest, engine, database, query, verify: () => verify(platform) });
   const lifetime = opening.move();
   return {
     platform,
@@ -97,8 +87,35 @@ export async function openRunningProject(
       warnings: platform.warnings,
     },
     failed: Promise.race([engine.failed, takenOver(platform)]),
-    [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      // Requests that are being answered still need the rooms behind the doors.
+      await server[Symbol.asyncDispose]();
+      await lifetime[Symbol.asyncDispose]();
+    },
   };
+}
+
+function openProjectQuery(
+  { database, engine, directory }: Platform,
+  settings: Settings,
+  { onStuck }: RunningProjectDeps,
+): Promise<Query> {
+  return openQuery({
+    database,
+    relations: engine.relations,
+    stagingDirectory: join(directory, "staging"),
+    limits: {
+      concurrency: settings.queryConcurrency,
+      timeLimitMs: settings.queryTimeoutMs,
+      maxRows: settings.maxQueryRows,
+    },
+    // Statements are stopped first; only when that does not help, the process is.
+    memory: {
+      limitBytes: settings.memoryLimitBytes + QUERY_SLACK_BYTES,
+      residentBytes: () => process.memoryUsage.rss(),
+    },
+    onStuck,
+  });
 }
 
 function takenOver({ lost, directory }: Platform): Promise<never> {

@@ -13,7 +13,6 @@ import {
 
 export {
   type ChunkRecord,
-  type ColumnRecord,
   type FileRecord,
   type Manifest,
   MANIFEST_FORMAT,
