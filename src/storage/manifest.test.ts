@@ -197,6 +197,8 @@ describe("a power loss at any step", () => {
     const found = await read();
     expect(found?.skipped, `step ${step} ${when}`).toEqual([]);
     expect(isReported ? [2] : [1, 2]).toContain(found?.manifest.number);
+    const pointer = await fixture.disk.readFile(join(fixture.directory, "CURRENT"));
+    if (isReported) expect(Buffer.from(pointer).toString()).toMatch(/^2 /);
     // And from there it goes on.
     await write((found?.manifest.number ?? 0) + 1);
     expect((await read())?.manifest.number).toBe((found?.manifest.number ?? 0) + 1);
