@@ -2,10 +2,8 @@
 import { join } from "node:path";
 import { type Clock } from "../core/clock.ts";
 import { type Disk, diskErrorCode } from "../core/disk.ts";
-import { sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { type Plan } from "../plan/plan.ts";
-import { chunkRelation } from "../storage/chunk-reader.ts";
 import { writeChunks } from "../storage/chunk-writer.ts";
 import {
   type ChunkRecord,
@@ -21,10 +19,11 @@ import {
   sha256Of,
   writeManifest,
 } from "../storage/manifest.ts";
-import { DEFAULT_MERGE_POLICY, type Merge, planMerges } from "../storage/merge.ts";
+import { mergeChunks } from "../storage/merge-chunks.ts";
+import { DEFAULT_MERGE_POLICY, planMerges } from "../storage/merge.ts";
 import { type CheckpointRecord } from "./checkpointer.ts";
 import { type PlanChange } from "./plan-change.ts";
-import { type StoredTable, storedTables } from "./stored-tables.ts";
+import { storedTables } from "./stored-tables.ts";
 import { dayOf, type Table } from "./table.ts";
 
 /** What the writer handed over while it stood still. */
@@ -140,28 +139,45 @@ export class CheckpointStore {
 
   /** Chunks, then state, then manifest: each durable before the next one names it. */
   async write(connection: Connection, snapshot: Snapshot): Promise<Written> {
-    const added: ChunkRecord[] = [];
-    let rows = 0;
-    for (const table of snapshot.frozen) {
-      const chunks = await writeChunks(this.#target(connection), {
-        dataset: table.stored.plan,
-        rows: table.memoryTable(table.frozen ?? table.generation),
-        hasTombstones: table.stored.hasTombstones,
-        dropDeleted: false,
-      });
-      added.push(...chunks);
-      rows += table.frozenRows;
-    }
+    const added = await this.#writeFrozen(connection, snapshot.frozen);
     const chunks = [...(this.#manifest?.chunks ?? []), ...added];
     const { position, reason } = snapshot;
+    // From here on a failure may leave a manifest behind that names the chunks: they have to stay.
     const manifest = await this.#publish({ position, reason, chunks, state: stateOf(snapshot) });
     return {
       number: manifest.number,
       createdAtUs: BigInt(manifest.createdAtUs),
-      rows,
+      rows: snapshot.frozen.reduce((sum, table) => sum + table.frozenRows, 0),
       chunks: added.length,
       bytes: added.reduce((sum, chunk) => sum + chunk.bytes, 0),
     };
+  }
+
+  async #writeFrozen(
+    connection: Connection,
+    frozen: readonly Table[],
+  ): Promise<readonly ChunkRecord[]> {
+    const added: ChunkRecord[] = [];
+    try {
+      for (const table of frozen) {
+        const chunks = await writeChunks(this.#target(connection), {
+          dataset: table.stored.plan,
+          rows: table.memoryTable(table.frozen ?? table.generation),
+          hasTombstones: table.stored.hasTombstones,
+          dropDeleted: false,
+          expectedRows: table.frozenRows,
+        });
+        added.push(...chunks);
+      }
+      return added;
+    } catch (error) {
+      // On a full disk, what a failed checkpoint leaves behind is what the next one lacks.
+      const { disk, directory } = this.#deps;
+      for (const { path } of added) {
+        await removeQuietly(disk, join(directory, path)).catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   #target(connection: Connection): Parameters<typeof writeChunks>[0] {
@@ -246,7 +262,19 @@ export class CheckpointStore {
    * Publishes a manifest of the new plan, without the rows that go. Call on a store opened with it.
    */
   async adopt(change: PlanChange, operators: unknown): Promise<void> {
-    const chunks = (this.#manifest?.chunks ?? []).filter((one) => !change.dropped.has(one.dataset));
+    const columns = new Map(
+      storedTables(this.#plan).map(({ plan }) => [
+        plan.name,
+        new Set(plan.columns.map((column) => column.name)),
+      ]),
+    );
+    // A column that is taken out and declared again later starts without its old values.
+    const chunks = (this.#manifest?.chunks ?? [])
+      .filter((one) => !change.dropped.has(one.dataset))
+      .map((one) => ({
+        ...one,
+        columns: one.columns.filter(({ name }) => columns.get(one.dataset)?.has(name) === true),
+      }));
     const tables = Object.fromEntries(
       Object.entries(this.#state.tables)
         .filter(([name]) => !change.dropped.has(name))
@@ -272,7 +300,11 @@ export class CheckpointStore {
       for (const merge of planMerges(own, DEFAULT_MERGE_POLICY)) {
         if (budget <= 0) break;
         budget -= merge.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
-        const written = await this.#mergeOne(connection, stored, merge);
+        const written = await mergeChunks(this.#target(connection), {
+          dataset: stored.plan,
+          hasTombstones: stored.hasTombstones,
+          merge,
+        });
         const gone = new Set(merge.chunks.map((chunk) => chunk.id));
         chunks = [...chunks.filter((chunk) => !gone.has(chunk.id)), ...written];
         merged.push({ name: stored.plan.name, clearedDays: merge.wholeDays });
@@ -281,21 +313,6 @@ export class CheckpointStore {
     if (merged.length > 0)
       await this.#publish({ position: this.position, reason: "merge", chunks, state: this.#state });
     return merged;
-  }
-
-  async #mergeOne(
-    connection: Connection,
-    stored: StoredTable,
-    merge: Merge,
-  ): Promise<readonly ChunkRecord[]> {
-    const hidden = stored.hasTombstones ? ["_deleted", "_seq"] : ["_seq"];
-    const rows = chunkRelation(stored.plan, hidden, merge.chunks, this.#deps.directory, {});
-    return writeChunks(this.#target(connection), {
-      dataset: stored.plan,
-      rows: rows ?? sql`(SELECT 1)`,
-      hasTombstones: stored.hasTombstones,
-      dropDeleted: merge.isWhole,
-    });
   }
 }
 
@@ -352,33 +369,4 @@ export async function openCheckpoint(disk: Disk, directory: string): Promise<Ope
     if (typeof older !== "string") kept.push(older);
   }
   return { manifest, state: JSON.parse(stateText) as State, kept: [...kept, manifest], skipped };
-}
-
-/**
- * Removes what no kept manifest names: left by a crash between two steps. Call before rows come in.
- */
-export async function removeOrphans(
-  disk: Disk,
-  directory: string,
-  kept: readonly Manifest[],
-): Promise<readonly string[]> {
-  const named = new Set(
-    kept.flatMap((manifest) => [manifest.state, ...manifest.chunks].map((file) => file.path)),
-  );
-  const removed: string[] = [];
-  const visit = async (path: string): Promise<void> => {
-    for (const name of await disk.list(join(directory, path))) {
-      const child = `${path}/${name}`;
-      if (named.has(child)) continue;
-      if (/\.(parquet|json|tmp)$/.test(name)) {
-        await removeQuietly(disk, join(directory, child));
-        removed.push(child);
-      } else {
-        await visit(child);
-      }
-    }
-  };
-  await visit("chunks");
-  await visit("state");
-  return removed;
 }

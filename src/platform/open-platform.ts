@@ -11,7 +11,6 @@ import {
   CheckpointStore,
   openCheckpoint,
   type OpenedCheckpoint,
-  removeOrphans,
 } from "../engine/checkpoint-store.ts";
 import { type Engine } from "../engine/engine.ts";
 import { openEngine, type RecoveryProgress } from "../engine/open-engine.ts";
@@ -21,6 +20,7 @@ import { lockDirectory } from "../log/directory-lock.ts";
 import { type Log, logDirectory, openLog } from "../log/log.ts";
 import { DEFAULT_LOG_SETTINGS } from "../log/log-settings.ts";
 import { type Plan } from "../plan/plan.ts";
+import { sweep } from "../storage/sweep.ts";
 import { windowStage, withoutDropped } from "../windows/window-stage.ts";
 
 /** What the rooms below the doors need to know of the machine. */
@@ -75,7 +75,7 @@ export async function openPlatform(
   await disk.makeDirectory(directory);
   const lock = opening.own(await lockDirectory(join(directory, "lock"), { disk }));
   const found = await openCheckpoint(disk, directory);
-  await removeOrphans(disk, directory, found.kept);
+  await sweep(disk, directory, found.kept);
   const log = opening.own(await openPlatformLog(directory, settings, { disk, clock }, found));
   const below: Below = { directory, disk, clock, log, settings, onRecovery: deps.onRecovery };
   const checkpoint = await changePlan(below, plan, found);
