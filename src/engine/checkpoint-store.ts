@@ -303,7 +303,7 @@ export class CheckpointStore {
         const written = await mergeChunks(this.#target(connection), {
           dataset: stored.plan,
           hasTombstones: stored.hasTombstones,
-          merge,
+          merge: stored.keepsTombstones === true ? { ...merge, isWhole: false } : merge,
         });
         const gone = new Set(merge.chunks.map((chunk) => chunk.id));
         chunks = [...chunks.filter((chunk) => !gone.has(chunk.id)), ...written];

@@ -9,6 +9,8 @@ export interface StoredTable {
   readonly plan: DatasetPlan;
   /** True where a hidden `_deleted` column can take a row back. */
   readonly hasTombstones: boolean;
+  /** True where a merge must not forget what was taken back: a revision goes on from there. */
+  readonly keepsTombstones?: boolean;
   /** Where people find it in SQL; null for what is the engine's own. */
   readonly view: { readonly schema: string; readonly name: string } | null;
 }
@@ -112,6 +114,7 @@ function resultTable(window: WindowPlan): StoredTable {
       dedup: null,
     },
     hasTombstones: true,
+    keepsTombstones: true,
     view: { schema: "main", name: window.name },
   };
 }

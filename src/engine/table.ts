@@ -19,6 +19,8 @@ export interface RelationOptions {
   readonly toUs?: bigint | undefined;
   /** Only rows that came before this `_seq`. */
   readonly beforeSeq?: number | undefined;
+  /** Also the newest rows that were taken back, whose `_deleted` is true. */
+  readonly withDeleted?: boolean | undefined;
   /** A one-column table of `_seq` whose rows are as if they had never come. */
   readonly without?: Sql | undefined;
 }
@@ -85,7 +87,8 @@ export class Table {
   relation(options: RelationOptions = {}, repeatDays: ReadonlySet<number> = this.repeatDays): Sql {
     if (!this.isKeyed) return this.#allRows(options);
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
-    const alive = this.stored.hasTombstones ? sql`NOT _deleted` : sql`TRUE`;
+    const hidesDeleted = this.stored.hasTombstones && options.withDeleted !== true;
+    const alive = hidesDeleted ? sql`NOT _deleted` : sql`TRUE`;
     if (!this.isKeyTimed) {
       // A newer row may lie at any time, so the range comes after the choice of the newest.
       const { fromUs, toUs, ...rest } = options;

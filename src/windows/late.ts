@@ -66,7 +66,10 @@ async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
 
 /** Tables that one window's late rows are in, after `sortLate`. */
 export interface LateTables {
-  /** `_seq` of rows beyond the allowed lateness: as if they had never come, for this window. */
+  /**
+   * `_seq` of rows that come too late for a window of their own, or of the row that they replace: as
+   * if they had never come, for this window.
+   */
   readonly beyond: Sql;
   /** `_ws`, `_we`, the by-columns, `_late` (rows absorbed): groups to correct. */
   readonly dirty: Sql;
@@ -91,7 +94,7 @@ export async function sortLate(
   const beyondRows = await fill(
     tx,
     "_late_beyond",
-    sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within AND _own`,
+    sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within`,
   );
   await storeBeyond(tx, dataset, window);
   const by = sql.join(

@@ -35,7 +35,7 @@ export async function publishClosed(
           value: sql`1 + coalesce(d._late, 0)`,
           join: sql`LEFT JOIN ${late.dirty} AS d ON ${sameGroup(window, "g", "d")}`,
         };
-  return insertResults(tx, window, "never", {
+  const published = await insertResults(tx, window, "never", {
     values: [
       sql`g._ws`,
       sql`g._we`,
@@ -46,6 +46,40 @@ export async function publishClosed(
     ],
     from: sql`${groups} AS g ${revision.join}`,
     order: [sql`g._ws`, ...names.map((name) => sql.id("g", name))],
+  });
+  if (late === null || late.dirtyGroups === 0 || dataset.key.length === 0) return published;
+  await publishEmptied(tx, window, range, late.dirty, groups);
+  return published;
+}
+
+/** Groups whose last row was replaced between the close and the end of the batch. */
+async function publishEmptied(
+  tx: Transaction,
+  window: WindowPlan,
+  range: Range,
+  dirty: Sql,
+  groups: Sql,
+): Promise<void> {
+  const names = byNames(window);
+  const [from, to] = [range.fromUs, range.toUs].map(
+    (us) => sql`make_timestamp(${sql.literal(us)})`,
+  );
+  await insertResults(tx, window, "never", {
+    values: [
+      sql`d._ws`,
+      sql`d._we`,
+      ...names.map((name) => sql.id("d", name)),
+      ...window.measures.map(() => sql`NULL`),
+      sql`1 + d._late`,
+      sql`TRUE`,
+    ],
+    from: sql`(SELECT _ws, _we, _late${sql.join(
+      names.map((name) => sql`, ${sql.id(name)}`),
+      "",
+    )}
+        FROM ${dirty} AS all_dirty WHERE _ws >= ${from ?? sql`NULL`} AND _ws < ${to ?? sql`NULL`}) AS d
+      ANTI JOIN ${groups} AS g ON ${sameGroup(window, "d", "g")}`,
+    order: [sql`d._ws`, ...names.map((name) => sql.id("d", name))],
   });
 }
 
@@ -66,7 +100,8 @@ export async function publishCorrections(
   const span = { fromUs: range.from, toUs: range.to };
   const rows = tx.relation(dataset.name, { ...span, ...visible(tx, dataset, late, endSeq) });
   const groups = await aggregate(tx, dataset, window, rows, span, late.dirty);
-  const older = tx.relation(window.name, span);
+  // A result that was taken back keeps its revision: the group may come again.
+  const older = tx.relation(window.name, { ...span, withDeleted: true });
   const names = byNames(window);
   return insertResults(tx, window, "always", {
     values: [
@@ -84,8 +119,7 @@ export async function publishCorrections(
     )}
         FROM ${late.dirty} AS all_dirty WHERE ${wasClosed}) AS d
       LEFT JOIN ${groups} AS g ON ${sameGroup(window, "d", "g")}
-      LEFT JOIN ${older} AS o ON ${sameResult(window)}
-      WHERE g._ws IS NOT NULL OR o.revision IS NOT NULL`,
+      LEFT JOIN ${older} AS o ON ${sameResult(window)}`,
     order: [sql`d._ws`, ...names.map((name) => sql.id("d", name))],
   });
 }
