@@ -30,7 +30,7 @@ export interface Figure {
   readonly measured: Series;
   /** Measured in the same rounds, on the same data. */
   readonly beside: readonly Series[];
-  readonly goal?: Goal | undefined;
+  readonly goals: readonly Goal[];
   readonly note?: string | undefined;
 }
 

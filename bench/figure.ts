@@ -27,9 +27,20 @@ export function figure(
   what: string,
   unit: string,
   measured: Series,
-  rest: { readonly beside?: readonly Series[]; readonly goal?: Goal; readonly note?: string } = {},
+  rest: {
+    readonly beside?: readonly Series[];
+    readonly goals?: readonly Goal[];
+    readonly note?: string;
+  } = {},
 ): Figure {
-  return { what, unit, measured, beside: rest.beside ?? [], goal: rest.goal, note: rest.note };
+  return {
+    what,
+    unit,
+    measured,
+    beside: rest.beside ?? [],
+    goals: rest.goals ?? [],
+    note: rest.note,
+  };
 }
 
 /** A goal on how the medians of two series compare: `atLeast` 0.5 reads "at least half of it". */

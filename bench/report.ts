@@ -46,11 +46,13 @@ export function markdown(report: Report, file: string): string {
 }
 
 function table(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, unit, measured, beside, goal, note }) => {
+  const rows = figures.map(({ what, unit, measured, beside, goals, note }) => {
     const peers = beside
       .map((peer) => `${peer.name} ${number(peer.median)}${range(peer.rounds)}`)
       .join("<br>");
-    const verdict = goal === undefined ? "" : `${goal.isMet ? "met" : "**missed**"}: ${goal.text}`;
+    const verdict = goals
+      .map(({ isMet, text }) => `${isMet ? "met" : "**missed**"}: ${text}`)
+      .join("<br>");
     const remark = note === undefined ? "" : `<br>${note}`;
     return `| ${what}${remark} | ${number(measured.median)} ${unit}${range(measured.rounds)} | ${peers} | ${verdict} |`;
   });

@@ -80,7 +80,7 @@ async function main(): Promise<number> {
     { ...report, cases: done },
     `${startedAt.toISOString().slice(0, 10)}-${label}`,
   );
-  const goals = done.flatMap(({ figures }) => figures).flatMap(({ goal }: Figure) => goal ?? []);
+  const goals = done.flatMap(({ figures }) => figures).flatMap((figure: Figure) => figure.goals);
   const met = goals.filter(({ isMet }) => isMet).length;
   process.stdout.write(`\n${met} of ${goals.length} goals met. Written to ${file}\n`);
   return failures === 0 ? 0 : 1;

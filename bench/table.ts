@@ -5,14 +5,16 @@ export function figuresTable(figures: readonly Figure[]): string {
   const width = Math.max(0, ...figures.map(({ what }) => what.length));
   return figures
     .map((figure) => {
-      const { what, unit, measured, beside, goal, note } = figure;
+      const { what, unit, measured, beside, goals, note } = figure;
       const lines = [
         `  ${what.padEnd(width)}  ${number(measured.median)} ${unit}${spread(measured)}`,
       ];
       const indent = " ".repeat(width + 4);
       for (const peer of beside)
         lines.push(`${indent}${number(peer.median)}  ${peer.name}${spread(peer)}`);
-      if (goal !== undefined) lines.push(`${indent}${goal.isMet ? "met" : "MISSED"}: ${goal.text}`);
+      for (const { isMet, text } of goals) {
+        lines.push(`${indent}${isMet ? "met" : "MISSED"}: ${text}`);
+      }
       if (note !== undefined) lines.push(`${indent}${note}`);
       return `${lines.join("\n")}\n`;
     })

@@ -82,11 +82,7 @@ async function measure(
     beside.push(copied);
     goals.push(ratioGoal(kurobe, copied, { atLeast: 3 }));
   }
-  const goal = {
-    text: goals.map(({ text }) => text).join("; "),
-    isMet: goals.every(({ isMet }) => isMet),
-  };
-  return figure(variant.what, "rows/s", kurobe, { beside, goal });
+  return figure(variant.what, "rows/s", kurobe, { beside, goals });
 }
 
 async function kurobeRate(

@@ -116,8 +116,8 @@ async function compare(
   );
   const kurobe = series("Kurobe", results.get("kurobe") ?? []);
   const duckdb = series("bare DuckDB", results.get("duckdb") ?? []);
-  const goal = ratioGoal(kurobe, duckdb, { atMost: 1.2 });
-  return figure(what, "ms", kurobe, { beside: [duckdb], goal });
+  const goals = [ratioGoal(kurobe, duckdb, { atMost: 1.2 })];
+  return figure(what, "ms", kurobe, { beside: [duckdb], goals });
 }
 
 async function firstRow(context: Context, server: KurobeServer, data: string): Promise<Figure> {

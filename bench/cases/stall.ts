@@ -56,7 +56,7 @@ async function runStall(context: Context): Promise<readonly Figure[]> {
         series("median while it runs", [quantile(during, 0.5)]),
         series("longest while it runs", [Math.max(...during)]),
       ],
-      goal: ratioGoal(p99During, medianQuiet, { atMost: 4 }),
+      goals: [ratioGoal(p99During, medianQuiet, { atMost: 4 })],
       note: `${during.length} requests during ${checkpoints} checkpoints, ${quiet.length} between them`,
     }),
     figure("a checkpoint of about a million rows", "ms", series("Kurobe", checkpointMs)),

@@ -84,7 +84,7 @@ export async function startPostgres(): Promise<Postgres | null> {
   };
   await sql(TABLE);
   return {
-    version: (await sql("SHOW server_version")).trim(),
+    version: (await sql("SHOW server_version")).trim().split(" ")[0] ?? "",
     async copyCsv(files) {
       await sql("TRUNCATE ticks", "CHECKPOINT");
       const copies = files.map((file) => `COPY ticks FROM '${file}' (FORMAT csv, HEADER)`);
