@@ -45,7 +45,6 @@ export async function runDevelopment(options: DevelopmentOptions): Promise<void>
           acceptDestructive,
         },
         output,
-        clock: terminal.clock,
         signal: stop,
         onReady: (report) => describeReady(output, report),
       });

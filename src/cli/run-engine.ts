@@ -1,5 +1,4 @@
 /** What `start` and `dev` share: a supervised engine whose reports become lines on the terminal. */
-import { type Clock } from "../core/clock.ts";
 import { KurobeError } from "../core/errors.ts";
 import { ERROR_CATALOG, type ErrorCode } from "../core/error-catalog.ts";
 import { type EngineOrder, type EngineReport } from "../platform/engine-messages.ts";
@@ -10,7 +9,6 @@ import { type Progress } from "./progress.ts";
 export interface RunEngineOptions {
   readonly order: EngineOrder;
   readonly output: Output;
-  readonly clock: Clock;
   /** Aborting it stops the engine in order. */
   readonly signal: AbortSignal;
   /** Called each time that the engine is ready. */
@@ -22,11 +20,10 @@ export async function runEngine(options: RunEngineOptions): Promise<void> {
   const watcher = new Watcher(options);
   const source = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const modulePath = new URL(`../platform/engine-process.${source}`, import.meta.url).pathname;
-  const { clock, order, signal } = options;
+  const { order, signal } = options;
   const code = await supervise({
     modulePath,
     order,
-    clock,
     signal,
     onEvent: (event) => watcher.see(event),
   });

@@ -3,7 +3,6 @@
  * because the log is the truth, a restart costs seconds and no data.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { type Clock } from "../core/clock.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 
 export interface SuperviseOptions {
@@ -12,7 +11,6 @@ export interface SuperviseOptions {
   readonly execArgv?: readonly string[];
   /** Sent to each child as its first message: arguments would show secrets to every user. */
   readonly order: EngineOrder;
-  readonly clock: Clock;
   /** Aborting it stops the engine in order and ends the supervision. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: SuperviseEvent) => void;
@@ -38,8 +36,6 @@ export const THREAD_POOL_SIZE = 24;
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** After so long a run, a death is a new one and not part of a loop. */
-const STEADY_MS = 60_000;
 /** How long an engine may take to close in order. */
 const STOP_PATIENCE_MS = 30_000;
 
@@ -49,23 +45,25 @@ const STOP_PATIENCE_MS = 30_000;
  * directory in use), which a restart would not mend.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
-  const { clock, signal, onEvent } = options;
+  const { signal, onEvent } = options;
   let pauseMs = FIRST_PAUSE_MS;
   let wasReady = false;
   for (let restarts = 0; ; restarts++) {
-    const startedMs = clock.monotonicMs();
+    let isReady = false;
     const child = start(options);
     const pid = child.pid ?? 0;
     onEvent({ kind: "started", pid, restarts });
     child.on("message", (message) => {
       const report = message as EngineReport;
-      if (report.kind === "ready") wasReady = true;
+      if (report.kind === "ready") isReady = true;
       onEvent({ kind: "report", report });
     });
     const ended = await ending(child, signal);
     if (signal.aborted || ended.code === 0) return ended.code ?? 0;
+    wasReady ||= isReady;
     if (!wasReady && ended.code !== null) return ended.code;
-    if (clock.monotonicMs() - startedMs > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+    // Only deaths on the way up make the pauses longer: they would go round in a loop.
+    if (isReady) pauseMs = FIRST_PAUSE_MS;
     onEvent({ kind: "died", pid, ...ended, restartInMs: pauseMs });
     await pause(pauseMs, signal);
     if (signal.aborted) return 0;

@@ -33,7 +33,6 @@ export const start = defineCommand({
         acceptDestructive: options["yes"],
       },
       output,
-      clock: terminal.clock,
       signal: terminal.signal,
       onReady: (report) => describeReady(output, report),
     });
