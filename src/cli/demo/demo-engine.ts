@@ -50,7 +50,6 @@ export async function startDemoEngine(options: DemoEngineOptions): Promise<DemoE
       projectDirectory: PROJECT_DIRECTORY,
       acceptDestructive: false,
     },
-    clock,
     signal: stopping.signal,
     onEvent: (event) => {
       if (event.kind === "report") readiness.hear(event.report);
