@@ -16,6 +16,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "dlq ls": async () => (await import("./commands/dlq.ts")).dlqLs,
   "dlq retry": async () => (await import("./commands/dlq.ts")).dlqRetry,
   "dlq purge": async () => (await import("./commands/dlq.ts")).dlqPurge,
+  "log verify": async () => (await import("./commands/log.ts")).logVerify,
+  "log repair": async () => (await import("./commands/log.ts")).logRepair,
   verify: async () => (await import("./commands/verify.ts")).verify,
 };
 
