@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["kurobe-source"] } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
+    setupFiles: ["test/support/seed.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -16,7 +16,8 @@ import { decimalText, type Value } from "../oracle/value.ts";
 import { randomPlan, randomScript, type SentBatch, START_US, type Step } from "./random-project.ts";
 
 const RUNS = Number(process.env["KUROBE_LAW_RUNS"] ?? 25);
-const SEED = Number(process.env["KUROBE_SEED"] ?? 1);
+const given = process.env["KUROBE_SEED"] ?? 1;
+const SEED = given === "random" ? Date.now() % 2 ** 31 : Number(given);
 
 class TestClock implements Clock {
   us = START_US;

@@ -1,5 +1,6 @@
 /** Evaluates aggregates over a list of rows. */
 import { type Aggregate, type Expression } from "../../src/plan/expression.ts";
+import { decimalToFloat } from "./cast.ts";
 import { evaluate, evaluateCall } from "./expression.ts";
 import {
   compare,
@@ -76,7 +77,8 @@ function sum(
   const { scale } = first as Decimal;
   const units = rows.reduce((all, one) => all + (one.value as Decimal).units, 0n);
   const total = fits({ units, scale }, 38);
-  return type === null && total !== null ? ratio(units, 10n ** BigInt(scale)) : total;
+  // As a cast would: a mean over one row is that row, to the last digit.
+  return type === null && total !== null ? decimalToFloat(total) : total;
 }
 
 const USUAL_UNITS = 2n ** 83n;

@@ -67,7 +67,7 @@ function float(value: Value, from: ColumnType): Value {
  * Where the digits do not fit into a float, whole and fraction are rounded apart: one digit may
  * differ.
  */
-function decimalToFloat({ units, scale }: Decimal): number {
+export function decimalToFloat({ units, scale }: Decimal): number {
   const by = 10n ** BigInt(scale);
   const isExact = BigInt.asIntN(54, units) === units;
   return isExact
@@ -81,7 +81,9 @@ function decimal(value: Value, from: ColumnType, precision: number, scale: numbe
       return fits(rescale(value as Decimal, scale), precision);
     case "float64": {
       const scaled = awayFromZero((value as number) * 10 ** scale);
-      return Number.isFinite(scaled) ? fits({ units: BigInt(scaled), scale }, precision) : null;
+      // 10^38 as a float is below 10^38: the bound is the float's.
+      if (!Number.isFinite(scaled) || Math.abs(scaled) >= 10 ** precision) return null;
+      return fits({ units: BigInt(scaled), scale }, precision);
     }
     case "text":
       if (!/^[+-]?\d{1,60}(\.\d{1,60})?$/.test(textOf(value))) return null;
