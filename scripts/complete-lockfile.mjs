@@ -1,7 +1,7 @@
 /**
- * Adds the optional packages of other platforms to `package-lock.json` that the registry at hand did
- * not offer when the lock file was written: without their entries `npm ci` refuses the lock file, with
- * them it skips what is not for its platform. Run it after `npm install`.
+ * Adds the optional packages of other platforms to `package-lock.json` that the registry at hand
+ * did not offer when the lock file was written: without their entries `npm ci` refuses the lock
+ * file, with them it skips what is not for its platform. Run it after `npm install`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 

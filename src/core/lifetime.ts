@@ -1,4 +1,6 @@
-/** Owns what was opened and closes it in reverse order: `AsyncDisposableStack`, which Node 20 lacks. */
+/**
+ * Owns what was opened and closes it in reverse order: `AsyncDisposableStack`, which Node 20 lacks.
+ */
 
 interface Closable {
   [Symbol.asyncDispose](): PromiseLike<void>;

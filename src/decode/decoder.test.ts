@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { seededRandom } from "../../test/simulation/random.ts";
 import { columnPlan, datasetPlan } from "../../test/support/plans.ts";
 import { nodeDisk } from "../core/node-disk.ts";
 import { sql, Sql } from "../core/sql.ts";
@@ -458,5 +459,28 @@ describe("a Parquet body", () => {
         reason: expect.stringContaining("not a readable Parquet file"),
       });
     }
+  });
+
+  test("stops nothing, whichever of its bytes is wrong", async () => {
+    const random = seededRandom(7);
+    const select = `SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + INTERVAL (range) SECOND AS at,
+      'n' || range AS name, {'a': [range]} AS meta FROM range(200)`;
+    const whole = await parquet(select);
+    const footerBytes = whole.readUInt32LE(whole.length - 8);
+    const outcomes = new Set<string>();
+    for (let round = 0; round < 300; round++) {
+      const body = Buffer.from(whole);
+      const at = random.chance(0.7)
+        ? whole.length - 8 - random.below(footerBytes)
+        : random.below(whole.length);
+      body[at] = random.below(256);
+      const { decoded } = await decode(everything, [body], "parquet");
+      const [one] = decoded;
+      outcomes.add(one?.kind ?? "nothing");
+      if (one?.kind === "refused") expect(one.reason).not.toContain(directory);
+    }
+    expect(outcomes).toEqual(new Set(["rows", "refused"]));
+    const { decoded } = await decode(everything, [whole], "parquet");
+    expect(decoded[0]).toMatchObject({ kind: "rows", accepted: 200 });
   });
 });

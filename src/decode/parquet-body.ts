@@ -3,7 +3,8 @@
  * way.
  */
 import { sql, type Sql } from "../core/sql.ts";
-import { isKurobeError } from "../core/errors.ts";
+import { type ErrorCode } from "../core/error-catalog.ts";
+import { isKurobeError, type KurobeError } from "../core/errors.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
@@ -50,7 +51,14 @@ export async function stageParquet(
         "Write the file with the dataset's columns and types.",
         size.rows,
       );
-    const rejects = await stageChecked(connection, context, fileTypes);
+    const { rejects, stored } = await stageChecked(connection, context, fileTypes);
+    if (stored + rejects.length !== size.rows && rejects.length <= limits.maxRejects) {
+      await connection.run(sql`DROP TABLE ${table}`);
+      return await refuse(
+        `not a readable Parquet file: it has ${stored + rejects.length} rows, its footer says ${size.rows}`,
+        "Check that the file is whole.",
+      );
+    }
     if (rejects.length > limits.maxRejects) {
       await connection.run(sql`DROP TABLE ${table}`);
       return await refuse(
@@ -71,7 +79,7 @@ export async function stageParquet(
     }
     return { kind: "rows", batch, accepted: size.rows - rejects.length, rejects };
   } catch (error) {
-    if (!isKurobeError(error) || error.entry.domain === "internal") throw error;
+    if (!isFilesFault(error)) throw error;
     await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
     return refuse(
       `not a readable Parquet file: ${firstLine(error.message)}`,
@@ -80,10 +88,34 @@ export async function stageParquet(
   }
 }
 
+/**
+ * What the same bytes may not meet again: memory, disk and interrupts are no matter of the file.
+ */
+const OUTSIDE_THE_FILE: ReadonlySet<string> = new Set<ErrorCode>([
+  "KRB_DUCKDB_OUT_OF_MEMORY",
+  "KRB_DUCKDB_TEMPORARY_SPACE",
+  "KRB_DUCKDB_INTERRUPTED",
+  "KRB_DUCKDB_PERMISSION",
+]);
+const FAILED_DISK = /Cannot open file|Input\/output error|Too many open files|Stale file/i;
+
+/**
+ * The reader has no error of its own for a damaged file: it says "Invalid", "Not implemented",
+ * "Binder" and more, and "INTERNAL" where it did not expect such bytes at all. An entry of the log
+ * that stops the engine would stop it again at each start, so all of these refuse the body.
+ */
+function isFilesFault(error: unknown): error is KurobeError {
+  if (!isKurobeError(error) || !error.code.startsWith("KRB_DUCKDB_")) return false;
+  if (error.code === "KRB_DUCKDB_FATAL") return error.details["kind"] === "INTERNAL";
+  if (error.code === "KRB_DUCKDB_IO") return !FAILED_DISK.test(error.message);
+  return !OUTSIDE_THE_FILE.has(error.code);
+}
+
 function firstLine(text: string): string {
   // The path of our staging file says nothing to the caller.
   return (text.split("\n")[0] ?? "")
     .replaceAll(/["'][^"']*staging[^"']*["']/g, "body")
+    .replaceAll(/[^\s,]*\bstaging\b[^\s,]*/g, "body")
     .slice(0, 200);
 }
 
@@ -221,7 +253,7 @@ async function stageChecked(
   connection: Connection,
   context: ParquetContext,
   fileTypes: ReadonlyMap<string, string>,
-): Promise<readonly Reject[]> {
+): Promise<{ readonly rejects: readonly Reject[]; readonly stored: number }> {
   const { dataset, table, path, limits } = context;
   const reader = sql`read_parquet(${sql.literal(path)}, file_row_number = true)`;
   const columns = dataset.columns.map((column) => {
@@ -246,10 +278,16 @@ async function stageChecked(
   await connection.run(
     sql`CREATE TABLE ${table} AS SELECT ${sql.join(columns)} FROM ${reader} ${where} ORDER BY file_row_number`,
   );
-  return rejects.map(({ line, reason, raw }) => ({
-    line: Number(line),
-    column: null,
-    reason,
-    raw,
-  }));
+  const [count] = await connection.rows<{ stored: bigint }>(
+    sql`SELECT count(*) AS stored FROM ${table}`,
+  );
+  return {
+    stored: Number(count?.stored ?? 0),
+    rejects: rejects.map(({ line, reason, raw }) => ({
+      line: Number(line),
+      column: null,
+      reason,
+      raw,
+    })),
+  };
 }

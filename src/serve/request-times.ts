@@ -1,4 +1,6 @@
-/** Counts requests by how long they took: what a histogram of Prometheus holds, at a tenth its cost. */
+/**
+ * Counts requests by how long they took: what a histogram of Prometheus holds, at a tenth its cost.
+ */
 
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const NAME = "kurobe_http_request_seconds";

@@ -1,4 +1,6 @@
-/** The doors: HTTP requests become calls of the rooms behind, and what those say becomes answers. */
+/**
+ * The doors: HTTP requests become calls of the rooms behind, and what those say becomes answers.
+ */
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { KurobeError } from "../core/errors.ts";
 import { type Door } from "./door.ts";

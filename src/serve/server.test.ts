@@ -241,7 +241,9 @@ describe("opening and closing", () => {
   });
 });
 
-/** Makes the test's certificate; where a machine lacks it, the one test that needs it is left out. */
+/**
+ * Makes the test's certificate; where a machine lacks it, the one test that needs it is left out.
+ */
 const OPENSSL = "openssl";
 const hasOpenssl = spawnSync(OPENSSL, ["version"]).status === 0;
 

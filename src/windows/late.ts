@@ -67,8 +67,8 @@ async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
 /** Tables that one window's late rows are in, after `sortLate`. */
 export interface LateTables {
   /**
-   * `_seq` of rows that come too late for a window of their own, or of the row that they replace: as
-   * if they had never come, for this window.
+   * `_seq` of rows that come too late for a window of their own, or of the row that they replace:
+   * as if they had never come, for this window.
    */
   readonly beyond: Sql;
   /** `_ws`, `_we`, the by-columns, `_late` (rows absorbed): groups to correct. */

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { createInterface } from "node:readline";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -29,10 +31,14 @@ export interface RunningServer extends AsyncDisposable {
   errors(): string;
   readonly supervisor: ChildProcess;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  sql(text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  sql(statement: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   send(dataset: string, body: string | Uint8Array, init?: SendOptions): Promise<Response>;
   /** Resolves when the server answers that it is ready. */
   ready(): Promise<void>;
+  /** `kurobe <args>` against this server, with `--json`; gives what it wrote. */
+  kurobe(...args: readonly string[]): Promise<CommandResult & { readonly json: unknown }>;
+  /** Ends it with the signal; gives the exit code. */
+  stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 export interface SendOptions {
@@ -42,21 +48,71 @@ export interface SendOptions {
 
 export const TOKEN = "test-token";
 
-/** Resolves when the engine is ready. Throws with its stderr when it ends before that. */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  if (!existsSync(MAIN)) throw new Error("the package is not built: npm run build");
-  const { directory, project, args = [] } = options;
+/** A directory for a project and its data, removed at the end. */
+export async function projectDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "kurobe-e2e-"));
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+async function writeProject(directory: string, project: string): Promise<void> {
   await mkdir(join(directory, "node_modules"), { recursive: true });
-  // The project imports "kurobe" as a user's does.
   if (!existsSync(join(directory, "node_modules/kurobe"))) {
     await symlink(ROOT, join(directory, "node_modules/kurobe"), "dir");
   }
   await writeFile(join(directory, "kurobe.config.ts"), project);
-  const supervisor = spawn(
-    process.execPath,
-    [MAIN, "start", "--port", "0", "--token", TOKEN, "--json", "--log-level", "warn", ...args],
-    { cwd: directory, stdio: ["ignore", "pipe", "pipe"] },
-  );
+}
+
+export interface CommandResult {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `kurobe <args>` in the directory, to its end. */
+export async function runKurobe(
+  directory: string,
+  args: readonly string[],
+): Promise<CommandResult> {
+  if (!existsSync(MAIN)) throw new Error("the package is not built: npm run build");
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: directory,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
+  ]);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+/** A start that is expected to fail; gives the error that it ended with. */
+export async function failedStart(
+  options: ServerOptions,
+): Promise<CommandResult & { readonly error: Readonly<Record<string, unknown>> }> {
+  await writeProject(options.directory, options.project);
+  const result = await runKurobe(options.directory, ["start", ...START, ...(options.args ?? [])]);
+  const at = result.stderr.lastIndexOf('{\n  "error"');
+  if (at < 0) throw new Error(`it failed without a word: ${JSON.stringify(result)}`);
+  const { error } = JSON.parse(result.stderr.slice(at)) as { error: Record<string, unknown> };
+  return { ...result, error };
+}
+
+const START = ["--port", "0", "--token", TOKEN, "--json", "--log-level", "warn"];
+
+/** Resolves when the engine is ready. Throws with its stderr when it ends before that. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  if (!existsSync(MAIN)) throw new Error("the package is not built: npm run build");
+  const { directory, project, args = [] } = options;
+  await writeProject(directory, project);
+  const supervisor = spawn(process.execPath, [MAIN, "start", ...START, ...args], {
+    cwd: directory,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   return await follow(supervisor, directory);
 }
 
@@ -65,14 +121,14 @@ async function follow(supervisor: ChildProcess, directory: string): Promise<Runn
   supervisor.stderr?.on("data", (text: Buffer) => (errors += text.toString()));
   const readies: { url: string; pid: number }[] = [];
   const waiting: (() => void)[] = [];
-  let text = "";
+  let report = "";
   if (supervisor.stdout !== null) {
     createInterface({ input: supervisor.stdout }).on("line", (line) => {
-      text += line;
+      report += line;
       // Each report is one JSON object over several lines; it ends with a brace of its own.
       if (line !== "}") return;
-      readies.push(JSON.parse(text) as { url: string; pid: number });
-      text = "";
+      readies.push(JSON.parse(report) as { url: string; pid: number });
+      report = "";
       for (const wake of waiting.splice(0)) wake();
     });
   }
@@ -128,6 +184,17 @@ async function follow(supervisor: ChildProcess, directory: string): Promise<Runn
         await new Promise((wake) => setTimeout(wake, 50));
       }
       throw new Error(`the server does not become ready:\n${errors}`);
+    },
+    kurobe: async (...args) => {
+      const address = ["--url", last().url, "--token", TOKEN, "--json"];
+      const result = await runKurobe(directory, [...args, ...address]);
+      const json: unknown = result.stdout === "" ? undefined : JSON.parse(result.stdout);
+      return { ...result, json };
+    },
+    stop: async (signal) => {
+      supervisor.kill(signal);
+      await ended;
+      return supervisor.exitCode;
     },
     [Symbol.asyncDispose]: async () => {
       if (supervisor.exitCode !== null) return;

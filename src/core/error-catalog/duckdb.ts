@@ -1,4 +1,6 @@
-/** Errors that `duckdb/` raises. What a caller's own SQL did wrong is translated again by `query/`. */
+/**
+ * Errors that `duckdb/` raises. What a caller's own SQL did wrong is translated again by `query/`.
+ */
 import { external, internal, user, type ErrorEntry } from "./entry.ts";
 
 export const DUCKDB_ERRORS = {
