@@ -1,4 +1,5 @@
 /** Every error that Kurobe can raise: one row a code, one file a room. */
+import { BENCH_ERRORS } from "./error-catalog/bench.ts";
 import { CLI_ERRORS } from "./error-catalog/cli.ts";
 import { CORE_ERRORS } from "./error-catalog/core.ts";
 import { DUCKDB_ERRORS } from "./error-catalog/duckdb.ts";
@@ -23,6 +24,7 @@ export const ERROR_CATALOG = {
   ...QUERY_ERRORS,
   ...SERVE_ERRORS,
   ...PLATFORM_ERRORS,
+  ...BENCH_ERRORS,
   ...CLI_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 
