@@ -3,6 +3,8 @@
  * log order. Small batches that arrive while others are being worked on share one group, so the
  * cost of a group is paid once for many requests.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+import { diskErrorCode } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { type Batch, type Staged } from "../decode/batch.ts";
 import { type EntryHeader } from "../log/entry.ts";
@@ -40,12 +42,16 @@ const MAX_GROUPS_AHEAD = 3;
 const SMALL_BODY_BYTES = 256 * 1024;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 const MAX_GROUP_ENTRIES = 4096;
+/** How often a full disk is tried again. */
+const ROOM_LOOK_MS = 200;
+const FULL_DISK: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 export class Pipeline {
   readonly #steps: PipelineSteps;
   readonly #queue: Pending[] = [];
   readonly #ahead: { readonly entries: readonly Pending[]; readonly group: Promise<Group> }[] = [];
   #isApplying = false;
+  #isClosing = false;
   #failure: Error | undefined;
   #whenIdle: (() => void)[] = [];
 
@@ -128,17 +134,44 @@ export class Pipeline {
       batches.push(batch);
       byDataset.set(batch.header.dataset, batches);
     }
-    const staged = await Promise.all(
+    const results = await Promise.allSettled(
       [...byDataset].map(([dataset, batches]) => this.#steps.decode(dataset, batches)),
     );
-    return { entries, staged };
+    const staged = results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    const failed = results.find((one) => one.status === "rejected");
+    if (failed === undefined) return { entries, staged };
+    for (const one of staged) await one[Symbol.asyncDispose]();
+    throw failed.reason;
+  }
+
+  /**
+   * Decoding writes staging files, which a full disk has no room for. What is in the log already
+   * has to be applied all the same, and before everything after it: it waits until there is room.
+   */
+  async #decoded(all: readonly Pending[], first: Promise<Group>): Promise<Group> {
+    let entries = all;
+    let group = first;
+    for (;;) {
+      try {
+        return await group;
+      } catch (error) {
+        if (!FULL_DISK.has(diskErrorCode(error))) throw error;
+      }
+      // The log has told the senders of most that come now that there is no room.
+      entries = await withoutLost(entries);
+      if (entries.length > 0) {
+        if (this.#isClosing) throw new KurobeError("KRB_CORE_CLOSED", "the disk is full");
+        await sleep(ROOM_LOOK_MS);
+      }
+      group = this.#decode(entries);
+    }
   }
 
   async #applyAll(): Promise<void> {
     this.#isApplying = true;
     try {
       for (let next = this.#ahead[0]; next !== undefined; next = this.#ahead[0]) {
-        await this.#applyOne(await next.group);
+        await this.#applyOne(await this.#decoded(next.entries, next.group));
         this.#ahead.shift();
         this.#pump();
       }
@@ -161,13 +194,10 @@ export class Pipeline {
    * Entries that the log could not write never happened: their senders know, and the rest goes on.
    */
   async #withoutLost(group: Group): Promise<Group> {
-    const results = await Promise.allSettled(group.entries.map((entry) => entry.durable));
-    if (results.every((result) => result.status === "fulfilled")) return group;
-    for (const [index, result] of results.entries()) {
-      if (result.status === "rejected") group.entries[index]?.fail(asError(result.reason));
-    }
+    const entries = await withoutLost(group.entries);
+    if (entries.length === group.entries.length) return group;
     for (const staged of group.staged) await staged[Symbol.asyncDispose]();
-    return this.#decode(group.entries.filter((_, index) => results[index]?.status === "fulfilled"));
+    return this.#decoded(entries, this.#decode(entries));
   }
 
   #fail(error: Error): void {
@@ -180,9 +210,19 @@ export class Pipeline {
 
   /** Nothing is taken any more; what is under way ends. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.idle();
     this.#failure ??= new KurobeError("KRB_CORE_CLOSED", "the engine is closed");
   }
+}
+
+/** Fails the entries that the log could not write, and gives the others. */
+async function withoutLost(entries: readonly Pending[]): Promise<readonly Pending[]> {
+  const results = await Promise.allSettled(entries.map((entry) => entry.durable));
+  for (const [index, result] of results.entries()) {
+    if (result.status === "rejected") entries[index]?.fail(asError(result.reason));
+  }
+  return entries.filter((_, index) => results[index]?.status === "fulfilled");
 }
 
 /** Null: the entry stands alone. */

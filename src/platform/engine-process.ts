@@ -1,4 +1,5 @@
 /** The supervisor's child: opens the platform and its doors, and says over IPC how it goes. */
+import { diskErrorCode } from "../core/disk.ts";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openRunningProject, type RunningProject } from "./running-project.ts";
@@ -57,15 +58,7 @@ function closeOnSignal(project: RunningProject): void {
 }
 
 function end(thrown: unknown): void {
-  const error = isKurobeError(thrown)
-    ? thrown
-    : new KurobeError(
-        "KRB_CORE_ASSERTION",
-        thrown instanceof Error ? thrown.message : String(thrown),
-        {
-          cause: thrown,
-        },
-      );
+  const error = isKurobeError(thrown) ? thrown : failureOf(thrown);
   const { code, message, hint, details, entry } = error;
   const failed: EngineReport = {
     kind: "failed",
@@ -77,6 +70,19 @@ function end(thrown: unknown): void {
   };
   if (process.send === undefined) process.exit(entry.exitCode);
   process.send(failed, () => process.exit(entry.exitCode));
+}
+
+function failureOf(cause: unknown): KurobeError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const systemCode = diskErrorCode(cause);
+  if (cause instanceof Error && "path" in cause && systemCode !== "") {
+    const { path } = cause;
+    return new KurobeError("KRB_PLATFORM_DISK", `${String(path)} cannot be used (${systemCode})`, {
+      cause,
+      details: { path, systemCode },
+    });
+  }
+  return new KurobeError("KRB_CORE_ASSERTION", message, { cause });
 }
 
 process.once("message", (order) => {

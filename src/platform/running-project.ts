@@ -1,6 +1,7 @@
 /** A whole running Kurobe in this process: project, rooms, and the doors to them. */
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { diskErrorCode } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { createLog } from "../core/log-output.ts";
@@ -43,7 +44,7 @@ export async function openRunningProject(
   const { definition } = await loadProject(order.projectDirectory);
   const plan = resolveProject(definition);
   const dataDirectory = resolve(order.projectDirectory, settings.dataDirectory);
-  await mkdir(dataDirectory, { recursive: true });
+  await makeDataDirectory(dataDirectory);
   const token = await readOrMakeToken(dataDirectory, settings.token);
   // The doors open first: while the log is replayed they say so, instead of not being there.
   const server = opening.own(
@@ -93,6 +94,16 @@ export async function openRunningProject(
       await lifetime[Symbol.asyncDispose]();
     },
   };
+}
+
+async function makeDataDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    if (diskErrorCode(error) !== "ENOENT") throw error;
+    // Node says so of a read-only disk too. Without `recursive` it gives the system's own reason.
+    await mkdir(path);
+  }
 }
 
 function openProjectQuery(
