@@ -4,6 +4,7 @@
 import { commandHelp, HELP_COLUMNS, overview } from "../src/cli/help.ts";
 import { wrapText } from "../src/cli/wrap-text.ts";
 import { loadAll } from "../src/cli/command-list.ts";
+import { resultJsonSchema } from "../src/bench/result/result-json-schema.ts";
 import { ERROR_CATALOG } from "../src/core/error-catalog.ts";
 import { type ErrorEntry } from "../src/core/error-catalog/entry.ts";
 import {
@@ -28,6 +29,10 @@ export async function referencePages(): Promise<readonly ReferencePage[]> {
     { path: "docs/reference/cli.md", text: await cliPage() },
     { path: "docs/reference/errors.md", text: errorsPage() },
     { path: "docs/reference/settings.md", text: settingsPage() },
+    {
+      path: "docs/reference/bench-result.schema.json",
+      text: `${JSON.stringify(resultJsonSchema(), undefined, 2)}\n`,
+    },
   ];
 }
 

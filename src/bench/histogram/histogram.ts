@@ -21,7 +21,7 @@ export interface LatencySummary {
 }
 
 /** A percentile p needs this many values beyond it: 10,000 values for p99.9. */
-const LEAST_BEYOND = 10;
+export const LEAST_BEYOND = 10;
 
 export class LatencyHistogram {
   /** Counts by bucket; read-only outside this class and its codec. */

@@ -1,0 +1,191 @@
+/** One result file of the benchmark suite: one engine under one workload, with all behind it. */
+import { z } from "zod";
+import { histogramRecord } from "./histogram-record.ts";
+import { latencySummary } from "./latency-summary.ts";
+
+export const RESULT_SCHEMA_NAME = "kurobe.bench/1";
+
+const count = z.int().min(0);
+const amount = z.number().min(0);
+const instant = z.iso.datetime({ offset: true });
+const anything = z.record(z.string(), z.unknown());
+
+const config = z
+  .strictObject({
+    name: z.string().min(1).describe("Of the target, as given: `redis`, `valkey-8-tls`."),
+    target: z.string().describe("URL without user name and password."),
+    workload: z
+      .looseObject({ name: z.string().min(1), kind: z.string().min(1) })
+      .describe("As it ran, defaults filled in: enough to run it again."),
+    workload_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    driver: z.string().describe("`raw` is the suite's own client."),
+    loop: z.enum(["closed", "open"]),
+    rate: amount.nullable().describe("Requests a second that an open loop was told to send."),
+    arrival: z.enum(["constant", "poisson"]).nullable(),
+    connections: z.int().positive(),
+    pipeline: z.int().positive(),
+    workers: z.int().positive(),
+    warmup_s: amount,
+    seed: z.int(),
+    pairs: count.nullable().describe("Of slices, in a paired comparison."),
+    slice_ms: amount.nullable(),
+  })
+  .describe("What was asked for.");
+
+const ENGINE_TYPES = [
+  "Redis",
+  "Valkey",
+  "KeyDB",
+  "Dragonfly",
+  "Kvrocks",
+  "Garnet",
+  "Unknown",
+] as const;
+
+const engine = z.strictObject({
+  compat_version: z.string().nullable().describe("The Redis version that it says it speaks."),
+  mode: z.enum(["standalone", "cluster", "sentinel", "unknown"]),
+  managed: z.enum(["none", "elasticache", "unknown"]),
+  detected_by: z.string().describe("What told the type: HELLO, INFO, or the user."),
+  settings: z
+    .record(z.string(), z.string())
+    .describe("Those that matter for speed: io-threads, save, appendonly, maxmemory, …"),
+  denied: z.array(z.string()).describe("Commands that the server refused: CONFIG on managed ones."),
+});
+
+const commandStats = z.strictObject({
+  command: z.string().describe("GET, ZADD, … The key of this entry may say more: `ZADD 1000`."),
+  structure: z.string().nullable().describe("string, hash, zset, …"),
+  size: count.nullable().describe("Members of the structure, or bytes of the value."),
+  requests: count,
+  errors: count,
+  hits: count.nullable(),
+  misses: count.nullable(),
+  throughput_ops: amount,
+  latency_ms: latencySummary,
+});
+
+const moment = z.strictObject({
+  t_s: amount.describe("End of the interval, from the start of the measurement."),
+  ops: amount.describe("Requests a second in the interval."),
+  errors: count,
+  p50_ms: amount.nullable(),
+  p99_ms: amount.nullable(),
+  max_ms: amount.nullable(),
+  client_cpu: amount.nullable().describe("Cores."),
+  server_cpu: amount.nullable().describe("Cores."),
+});
+
+const slice = z
+  .strictObject({
+    pair: count,
+    position: count.describe("0 where this target went first in the pair."),
+    seconds: z.number().positive(),
+    requests: count,
+    errors: count,
+    p50_ms: amount.nullable(),
+    p99_ms: amount.nullable(),
+    client_cpu_s: amount.nullable(),
+    server_cpu_s: amount.nullable(),
+    by_command: z.record(
+      z.string(),
+      z.strictObject({ requests: count, p50_ms: amount.nullable(), p99_ms: amount.nullable() }),
+    ),
+  })
+  .describe("A short run of this target between short runs of the others.");
+
+const sweepStep = z.strictObject({
+  rate: amount,
+  throughput_ops: amount,
+  errors: count,
+  latency_ms: latencySummary,
+  is_sustained: z.boolean().describe("The rate was met, and no backlog grew."),
+});
+
+const stats = z.strictObject({
+  requests: count,
+  duration_s: amount,
+  throughput_ops: amount,
+  bytes_in: count,
+  bytes_out: count,
+  hits: count,
+  misses: count,
+  dropped: count.describe("Requests that were due and never sent."),
+  reconnects: count,
+  latency_ms: latencySummary,
+  latency_send_ms: latencySummary.nullable().describe("From sending, where latency_ms is not."),
+  slip_ms: latencySummary.nullable().describe("How late an open loop's requests were sent."),
+  by_command: z.record(z.string(), commandStats),
+  timeseries: z.array(moment),
+  slices: z.array(slice),
+  sweep: z.array(sweepStep),
+  client: z.strictObject({
+    cpu_cores: amount.nullable(),
+    cpu_us_per_op: amount.nullable(),
+    event_loop_delay_p99_ms: amount.nullable(),
+    is_limited: z.boolean().describe("The client, not the server, may have set the pace."),
+  }),
+  server: z.strictObject({
+    cpu_cores: amount.nullable(),
+    cpu_us_per_op: amount.nullable(),
+    used_memory_bytes: count.nullable(),
+    info_delta: z.record(z.string(), z.number()).describe("Counters of INFO: after less before."),
+  }),
+});
+
+const environment = z.strictObject({
+  host_id: z.string().describe("A hash: the same for runs on one machine, and says nothing else."),
+  cpu: z.string(),
+  cores: z.int().positive(),
+  memory_bytes: count,
+  kernel: z.string(),
+  node: z.string(),
+  kurobe: z.string(),
+  governor: z.string().nullable(),
+  load_average: amount,
+  steal_share: amount.nullable().describe("Of all processor time, taken by other machines."),
+  pinning: z.string().nullable(),
+  agents: z.array(z.string()).describe("Machines that took part besides this one."),
+});
+
+/** The schema that `docs/reference/bench-result.schema.json` publishes. */
+export const benchResult = z.strictObject({
+  schema: z.literal(RESULT_SCHEMA_NAME),
+  run_id: z.string().min(1),
+  pair_id: z
+    .string()
+    .nullable()
+    .describe("Results with the same one ran interleaved: their slices are pairs."),
+  config,
+  engine_type: z.enum(ENGINE_TYPES),
+  engine_version: z.string().nullable(),
+  engine,
+  start_time: instant,
+  end_time: instant,
+  stats,
+  environment,
+  histogram: z.strictObject({
+    all: histogramRecord,
+    by_command: z.record(z.string(), histogramRecord),
+  }),
+  errors: z
+    .strictObject({
+      total: count,
+      by_kind: z.record(z.string(), count).describe("OOM, WRONGTYPE, MOVED, timeout, closed, …"),
+      samples: z.array(z.string()).max(20).describe("A few replies word for word."),
+    })
+    .describe("Failed operations. They are counted, and do not stop a run."),
+  validity: z.strictObject({
+    is_valid: z.boolean().describe("False: do not draw conclusions from this file."),
+    is_partial: z.boolean().describe("The run was stopped before its end."),
+    reasons: z.array(z.string()),
+  }),
+  extra: anything.describe("For whoever writes such files: not read by Kurobe."),
+});
+
+export type BenchResult = DeepReadonly<z.infer<typeof benchResult>>;
+export type ResultSlice = BenchResult["stats"]["slices"][number];
+
+type DeepReadonly<T> = T extends readonly unknown[] | object
+  ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+  : T;
