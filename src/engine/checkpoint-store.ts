@@ -258,6 +258,11 @@ export class CheckpointStore {
     };
   }
 
+  /** Publishes the manifest of a directory that nothing was written to yet. */
+  async begin(): Promise<void> {
+    await this.#publish({ position: 0, reason: "new", chunks: [], state: EMPTY_STATE });
+  }
+
   /**
    * Publishes a manifest of the new plan, without the rows that go. Call on a store opened with it.
    */

@@ -144,7 +144,8 @@ async function changePlan(
 ): Promise<OpenedCheckpoint> {
   const { clock, directory, disk, log, settings } = below;
   const before = found.manifest?.plan;
-  if (before === undefined || before.fingerprint === plan.fingerprint) return found;
+  if (before === undefined) return begin(below, plan, found);
+  if (before.fingerprint === plan.fingerprint) return found;
   const change = planChange(before, plan);
   refuseChange(change, settings.acceptDestructive);
   const deps = { disk, clock, directory };
@@ -156,6 +157,17 @@ async function changePlan(
   const last = await openCheckpoint(disk, directory);
   const store = new CheckpointStore(deps, plan, log.logId, last);
   await store.adopt(change, operatorsAfter(store.operatorState, change));
+  return openCheckpoint(disk, directory);
+}
+
+/**
+ * A new directory gets its first manifest before the first row: without it, a project that was
+ * edited before the first checkpoint would read old entries as what they never were.
+ */
+async function begin(below: Below, plan: Plan, found: OpenedCheckpoint): Promise<OpenedCheckpoint> {
+  const { clock, directory, disk, log } = below;
+  if (log.nextPosition > 1) return found;
+  await new CheckpointStore({ disk, clock, directory }, plan, log.logId, found).begin();
   return openCheckpoint(disk, directory);
 }
 
