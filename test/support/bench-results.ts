@@ -25,6 +25,7 @@ export interface MadeResult {
   readonly durationS?: number;
   readonly commands: readonly MadeCommand[];
   readonly settings?: Readonly<Record<string, string>>;
+  readonly twinOf?: string;
   readonly pairId?: string | null;
   readonly slices?: BenchResult["stats"]["slices"];
   readonly timeseries?: BenchResult["stats"]["timeseries"];
@@ -109,6 +110,7 @@ export function madeResult(made: MadeResult): BenchResult {
 function configOf(made: MadeResult): BenchResult["config"] {
   return {
     name: made.name,
+    twin_of: made.twinOf ?? null,
     target: "redis://127.0.0.1:6379",
     workload: { name: made.workload ?? "kv", kind: "kv" },
     workload_sha256: "0".repeat(64),

@@ -13,6 +13,10 @@ const anything = z.record(z.string(), z.unknown());
 const config = z
   .strictObject({
     name: z.string().min(1).describe("Of the target, as given: `redis`, `valkey-8-tls`."),
+    twin_of: z
+      .string()
+      .nullable()
+      .describe("The target that this one repeats, so that the noise between equals is known."),
     target: z.string().describe("URL without user name and password."),
     workload: z
       .looseObject({ name: z.string().min(1), kind: z.string().min(1) })

@@ -7,6 +7,11 @@ export const BENCH_ERRORS = {
     "22P02",
     "Take the result again: its histogram was changed by hand, or comes from another version.",
   ),
+  KRB_BENCH_NOT_COMPARABLE: user(
+    422,
+    "22023",
+    "Compare two or more results of one workload, one for each target.",
+  ),
   KRB_BENCH_RESULT_FILE: user(400, "58030", "Check the path and its permissions."),
   KRB_BENCH_RESULT_INVALID: user(
     422,
