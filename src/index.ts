@@ -22,6 +22,12 @@ export { coalesce, col, when, type CastTarget, type Expression } from "./project
 export { type TimePart, type TimeUnit } from "./project/expression.ts";
 export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";
 export { type NewRow, type Row } from "./project/row.ts";
-export { tumbling, type TumblingSpec, type WindowDefinition } from "./project/window.ts";
+export {
+  hopping,
+  tumbling,
+  type HoppingSpec,
+  type TumblingSpec,
+  type WindowDefinition,
+} from "./project/window.ts";
 export { isKurobeError, KurobeError } from "./core/errors.ts";
 export { type ErrorCode } from "./core/error-catalog.ts";

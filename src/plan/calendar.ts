@@ -28,17 +28,21 @@ export function windowBounds(size: WindowSize, timezone: string, instantUs: bigi
     return { startUs, endUs: startUs + us };
   }
   const clock = clockOf(timezone);
+  const index = calendarIndex(size, clock, instantUs);
+  return {
+    startUs: BigInt(startOf(size, index, clock)) * 1000n,
+    endUs: BigInt(startOf(size, index + 1, clock)) * 1000n,
+  };
+}
+
+function calendarIndex(size: CalendarSize, clock: ZoneClock, instantUs: bigint): number {
   // Clocks change at whole seconds: what lies below the millisecond cannot matter.
   const instantMs = Number(floorDivide(instantUs, 1000n));
   let index = indexOf(size, instantMs + clock.offsetMs(instantMs));
   // Where a clock is turned back over midnight, the date that it shows again has ended already.
   while (instantMs >= startOf(size, index + 1, clock)) index++;
   while (instantMs < startOf(size, index, clock)) index--;
-  const startMs = startOf(size, index, clock);
-  return {
-    startUs: BigInt(startMs) * 1000n,
-    endUs: BigInt(startOf(size, index + 1, clock)) * 1000n,
-  };
+  return index;
 }
 
 /**
@@ -60,6 +64,18 @@ export function boundariesBetween(
     ({ endUs } = windowBounds(size, timezone, startUs));
   }
   return boundaries;
+}
+
+/** The number of the window that an instant lies in; that of 1970-01-01 in UTC is 0. */
+export function windowIndex(size: WindowSize, timezone: string, instantUs: bigint): bigint {
+  if (size.kind === "fixed") return floorDivide(instantUs, BigInt(size.us));
+  return BigInt(calendarIndex(size, clockOf(timezone), instantUs));
+}
+
+/** Where the window of a number begins: where the one before it ends. */
+export function windowStart(size: WindowSize, timezone: string, index: bigint): bigint {
+  if (size.kind === "fixed") return index * BigInt(size.us);
+  return BigInt(startOf(size, Number(index), clockOf(timezone))) * 1000n;
 }
 
 /** Which window, counted from the one of the epoch, has this date and time on its clock. */

@@ -134,12 +134,25 @@ function diffWindows(before: Plan, after: Plan, lost: ReadonlySet<string>, repor
 }
 
 /** What decides about results, and what only decides about rows that are still to come. */
-const RESULT_FIELDS = ["from", "size", "timezone", "by", "where", "measures"] as const;
+const RESULT_FIELDS = [
+  "from",
+  "kind",
+  "size",
+  "every",
+  "panes",
+  "timezone",
+  "by",
+  "where",
+  "measures",
+] as const;
 const ARRIVAL_FIELDS = ["allowedLatenessUs", "late"] as const;
+type WindowField = (typeof RESULT_FIELDS)[number] | (typeof ARRIVAL_FIELDS)[number];
 
 function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, report: Report): void {
-  const changed = (field: keyof WindowPlan): boolean =>
-    canonicalJson(before[field]) !== canonicalJson(after[field]);
+  const fieldOf = (window: WindowPlan, field: WindowField): unknown =>
+    (window as Readonly<Partial<Record<WindowField, unknown>>>)[field] ?? null;
+  const changed = (field: WindowField): boolean =>
+    canonicalJson(fieldOf(before, field)) !== canonicalJson(fieldOf(after, field));
   const results = RESULT_FIELDS.filter(changed);
   const arrivals = ARRIVAL_FIELDS.filter(changed);
   if (results.length > 0) {

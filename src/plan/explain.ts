@@ -54,15 +54,25 @@ function explainWindow(window: WindowPlan): readonly string[] {
     const text = explainExpression(one.expression);
     return text === one.name ? text : `${one.name} = ${text}`;
   });
-  const isFixed = window.size.kind === "fixed";
   return [
     `window ${window.name} over ${window.from}`,
-    `  size         ${explainSize(window.size)}${isFixed ? "" : ` by the clock of ${window.timezone}`}`,
+    ...explainShape(window),
     `  by           ${by.length === 0 ? "nothing: one result a window" : by.join(", ")}`,
     ...(window.where === null ? [] : [`  where        ${explainExpression(window.where)}`]),
     ...measures,
     `  late rows    ${explainLateness(window)}`,
   ];
+}
+
+function explainShape(window: WindowPlan): readonly string[] {
+  const grid = window.kind === "tumbling" ? window.size : window.every;
+  const clock = grid.kind === "fixed" ? "" : ` by the clock of ${window.timezone}`;
+  if (window.kind === "tumbling") return [`  size         ${explainSize(grid)}${clock}`];
+  const size =
+    grid.kind === "fixed"
+      ? { kind: "fixed" as const, us: grid.us * window.panes }
+      : { ...grid, count: grid.count * window.panes };
+  return [`  size         ${explainSize(size)}, every ${explainSize(grid)}${clock}`];
 }
 
 function explainSize(size: WindowSize): string {

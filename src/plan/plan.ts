@@ -66,14 +66,11 @@ export type WindowSize =
   | { readonly kind: "fixed"; readonly us: number }
   | { readonly kind: "calendar"; readonly unit: "day" | "week" | "month"; readonly count: number };
 
-export interface WindowPlan {
-  readonly kind: "tumbling";
+/** What all kinds of windows have in common. */
+interface WindowBase {
   readonly name: string;
   /** The dataset that it reads. */
   readonly from: string;
-  readonly size: WindowSize;
-  /** IANA zone of calendar sizes; "UTC" for fixed ones, which count from the epoch. */
-  readonly timezone: string;
   readonly by: readonly NamedExpression[];
   readonly where: Expression | null;
   readonly measures: readonly NamedAggregate[];
@@ -86,6 +83,25 @@ export interface WindowPlan {
   /** window_start, window_end, the by-columns, the measures, revision: in this order. */
   readonly columns: readonly ColumnPlan[];
 }
+
+export interface TumblingPlan extends WindowBase {
+  readonly kind: "tumbling";
+  readonly size: WindowSize;
+  /** IANA zone of calendar sizes; "UTC" for fixed ones, which count from the epoch. */
+  readonly timezone: string;
+}
+
+/** A window begins with every slide and lasts for `panes` of them. */
+export interface HoppingPlan extends WindowBase {
+  readonly kind: "hopping";
+  /** The slide. Its own windows are the panes. */
+  readonly every: WindowSize;
+  readonly panes: number;
+  /** As for tumbling windows. */
+  readonly timezone: string;
+}
+
+export type WindowPlan = TumblingPlan | HoppingPlan;
 
 export interface NamedExpression {
   readonly name: string;

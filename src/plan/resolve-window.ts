@@ -1,11 +1,15 @@
 /** Checks one window and fills in its defaults. */
-import { parseDuration } from "../core/duration.ts";
 import { isBranded } from "../project/brand.ts";
 import { PLAIN_TYPES } from "./column-type.ts";
 import { type Expression } from "./expression.ts";
 import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
 import { type ColumnPlan, type NamedAggregate } from "./plan.ts";
-import { type NamedExpression, type WindowPlan, type WindowSize } from "./plan.ts";
+import {
+  type HoppingPlan,
+  type NamedExpression,
+  type TumblingPlan,
+  type WindowPlan,
+} from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
 import {
@@ -15,24 +19,25 @@ import {
   resolveMeasure,
   type RowScope,
 } from "./resolve-expression.ts";
-import { zoneProblem } from "./zone.ts";
+import { resolveHop, resolveSize, resolveTimezone } from "./resolve-size.ts";
 
 const MAX_MEASURES = 200;
 const MAX_BY = 32;
-const MIN_SIZE_US = 1000;
-const MAX_SIZE_US = 366 * 86_400_000_000;
-const SIZE_EXAMPLES = '"30s", "5m", "1h", "1 day", "1 week", "1 month"';
 const OWN_COLUMNS = ["window_start", "window_end", "revision"];
-const KEYS = [
-  "from",
-  "size",
-  "by",
-  "where",
-  "measure",
-  "timezone",
-  "allowedLateness",
-  "late",
-] as const;
+const COMMON_KEYS = ["from", "by", "where", "measure", "allowedLateness", "late"];
+/** What each kind of window is written with. */
+const KINDS = {
+  tumbling: {
+    keys: ["from", "size", ...COMMON_KEYS.slice(1), "timezone"],
+    example: 'tumbling({ from: …, size: "5m", measure: { … } })',
+  },
+  hopping: {
+    keys: ["from", "size", "every", ...COMMON_KEYS.slice(1), "timezone"],
+    example: 'hopping({ from: …, size: "1h", every: "5m", measure: { … } })',
+  },
+} as const;
+
+type Kind = keyof typeof KINDS;
 
 export const WINDOW_DEFAULTS = { timezone: "UTC", allowedLateness: "0s", late: "update" } as const;
 
@@ -49,18 +54,15 @@ export function resolveWindow(
   sources: Sources,
   problems: Problems,
 ): WindowPlan | undefined {
-  const spec = isBranded(value, "window") ? (value as { spec?: unknown }).spec : undefined;
-  if (!isRecord(spec)) {
-    return problems.add(
-      show(value),
-      "a window",
-      'tumbling({ from: …, size: "5m", measure: { … } })',
-    );
+  const declared = isBranded(value, "window") ? (value as { spec?: unknown; kind?: unknown }) : {};
+  const { spec } = declared;
+  const kind = Object.keys(KINDS).find((one) => one === declared.kind) as Kind | undefined;
+  if (!isRecord(spec) || kind === undefined) {
+    return problems.add(show(value), "a window", KINDS.tumbling.example);
   }
-  problems.unknownKeys(spec, KEYS);
+  problems.unknownKeys(spec, KINDS[kind].keys);
   const from = resolveSource(spec["from"], sources, problems.at("from"));
-  const size = resolveSize(spec["size"], problems.at("size"));
-  const timezone = resolveTimezone(spec["timezone"], size, problems.at("timezone"));
+  const shape = resolveShape(kind, spec, problems);
   const lateness = spec["allowedLateness"] ?? WINDOW_DEFAULTS.allowedLateness;
   const allowedLatenessUs = durationUs(lateness, 0, problems.at("allowedLateness"));
   const late = resolveLate(spec["late"], problems.at("late"));
@@ -70,13 +72,11 @@ export function resolveWindow(
   const where = resolveWhere(spec["where"], scope, problems.at("where"));
   const measures = resolveMeasures(spec["measure"], scope, problems.at("measure"));
   checkResultNames(by, measures, problems);
-  if (size === undefined) return undefined;
+  if (shape === undefined) return undefined;
   return {
-    kind: "tumbling",
+    ...shape,
     name,
     from: from.plan.name,
-    size,
-    timezone,
     by,
     where: where ?? null,
     measures,
@@ -84,6 +84,28 @@ export function resolveWindow(
     late,
     columns: resultColumns(by, measures, from.plan.columns),
   };
+}
+
+/** What tells one kind of window from the others. */
+type Shape =
+  | Pick<TumblingPlan, "kind" | "size" | "timezone">
+  | Pick<HoppingPlan, "kind" | "every" | "panes" | "timezone">;
+
+function resolveShape(
+  kind: Kind,
+  spec: Readonly<Record<string, unknown>>,
+  problems: Problems,
+): Shape | undefined {
+  const size = resolveSize(spec["size"], problems.at("size"));
+  if (kind === "tumbling") {
+    const timezone = resolveTimezone(spec["timezone"], size, problems.at("timezone"));
+    return size && { kind, size, timezone };
+  }
+  const every = resolveSize(spec["every"], problems.at("every"));
+  const timezone = resolveTimezone(spec["timezone"], every, problems.at("timezone"));
+  if (size === undefined || every === undefined) return undefined;
+  const panes = resolveHop(size, every, timezone, problems);
+  return panes === undefined ? undefined : { kind, every, panes, timezone };
 }
 
 function resolveSource(
@@ -113,53 +135,6 @@ function resolveSource(
     "a dataset of this project",
     isDataset ? "add it to `datasets` of defineProject" : nameHint(value, names),
   );
-}
-
-const CALENDAR = /^\s*(\d+)\s*(d|days?|w|weeks?|mo|months?|quarters?|y|years?)\s*$/;
-
-function resolveSize(value: unknown, problems: Problems): WindowSize | undefined {
-  const match = typeof value === "string" ? CALENDAR.exec(value) : null;
-  if (match !== null) return calendarSize(Number(match[1]), match[2] ?? "", value, problems);
-  const us = typeof value === "string" ? parseDuration(value) : undefined;
-  if (us === undefined) return problems.add(show(value), "a size", SIZE_EXAMPLES);
-  if (us >= MIN_SIZE_US && us <= MAX_SIZE_US) return { kind: "fixed", us };
-  return problems.add(show(value), "a size from 1 millisecond to 366 days", SIZE_EXAMPLES);
-}
-
-/** One row a first letter; `m` is taken by minutes, so months begin with `mo`. */
-const CALENDAR_UNITS = [
-  { prefix: "d", unit: "day", months: 1, max: 366 },
-  { prefix: "w", unit: "week", months: 1, max: 53 },
-  { prefix: "mo", unit: "month", months: 1, max: 120 },
-  { prefix: "q", unit: "month", months: 3, max: 40 },
-  { prefix: "y", unit: "month", months: 12, max: 10 },
-] as const;
-
-function calendarSize(
-  count: number,
-  word: string,
-  value: unknown,
-  problems: Problems,
-): WindowSize | undefined {
-  const row = CALENDAR_UNITS.find((one) => word.startsWith(one.prefix));
-  if (row === undefined || count < 1 || count > row.max) {
-    return problems.add(show(value), `1 to ${row?.max ?? 1} of them`, SIZE_EXAMPLES);
-  }
-  return { kind: "calendar", unit: row.unit, count: count * row.months };
-}
-
-function resolveTimezone(value: unknown, size: WindowSize | undefined, problems: Problems): string {
-  if (value === undefined) return WINDOW_DEFAULTS.timezone;
-  const hint = zoneProblem(value);
-  if (hint !== undefined) problems.add(show(value), "the name of a time zone", hint);
-  else if (size?.kind === "fixed" && value !== "UTC") {
-    problems.add(
-      show(value),
-      "no zone: sizes of fixed length count from 1970-01-01 in UTC",
-      'leave it out, or take a size of the calendar such as "1 day"',
-    );
-  }
-  return typeof value === "string" ? value : WINDOW_DEFAULTS.timezone;
 }
 
 function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {

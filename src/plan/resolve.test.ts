@@ -9,6 +9,7 @@ import {
   dataset,
   defineProject,
   first,
+  hopping,
   max,
   min,
   sum,
@@ -154,7 +155,7 @@ describe("a resolved project", () => {
             }),
           },
         }),
-      ).windows[0]?.size;
+      ).windows.map((window) => (window.kind === "tumbling" ? window.size : undefined))[0];
     expect(size("1 day")).toEqual({ kind: "calendar", unit: "day", count: 1 });
     expect(size("2w")).toEqual({ kind: "calendar", unit: "week", count: 2 });
     expect(size("1 month")).toEqual({ kind: "calendar", unit: "month", count: 1 });
@@ -282,6 +283,30 @@ describe("mistakes in a project", () => {
     expect(places(inWindow({ by: ["symbol"], measure: { Symbol: count() } }))).toEqual([
       "windows.bars.Symbol",
     ]);
+  });
+
+  it("include slides that do not fit", () => {
+    const hop = hopping as unknown as (spec: unknown) => ReturnType<typeof hopping>;
+    const found = (spec: object): readonly string[] => {
+      const windows = { bars: hop({ from: ticks, measure: { n: count() }, ...spec }) };
+      return problems(defineProject({ name: "p", datasets: { ticks }, windows })).map(
+        ({ path, write }) => `${path.replace("windows.bars.", "")} ${write}`,
+      );
+    };
+    expect(found({ size: "1h", every: "5m" })).toEqual([]);
+    expect(found({ size: "1 day", every: "1h" })).toEqual([]);
+    expect(found({ size: "2 weeks", every: "1 day", timezone: "Asia/Tokyo" })).toEqual([]);
+    expect(found({ size: "7m", every: "2m" })).toEqual(['size size: "8m"']);
+    expect(found({ size: "1m", every: "5m" })).toEqual(['size size: "5m"']);
+    expect(found({ size: "10 days", every: "1 week" })).toEqual(['size size: "14 days"']);
+    expect(found({ size: "1 month", every: "1 day" })).toEqual(['every every: "1 month"']);
+    expect(found({ size: "1 day", every: "1h", timezone: "Asia/Tokyo" })).toEqual([
+      'timezone leave it out, or take a size of the calendar such as "1 day"',
+      'every every: "1 day"',
+    ]);
+    expect(found({ size: "1 day", every: "1s" })).toEqual(["every let windows begin less often"]);
+    expect(found({ size: "1h" })).toEqual([expect.stringMatching(/^every "30s"/)]);
+    expect(places(inWindow({ every: "1m" }))).toEqual(["windows.bars.every"]);
   });
 
   it("say that windows read datasets only, for now", () => {

@@ -17,17 +17,13 @@ type By<N extends string> =
   | readonly N[]
   | Readonly<Record<string, N | Expression<N, "row", unknown>>>;
 
-export interface TumblingSpec<S extends Source, B, M> {
+interface WindowSpec<S extends Source, B, M> {
   readonly from: S;
-  /** Fixed (`"5m"`, `"6 hours"`) or of the calendar (`"1 day"`, `"1 week"`, `"1 month"`). */
-  readonly size: Duration;
   /** One result for each combination of these. */
   readonly by?: B;
   /** Only rows where this is true take part. */
   readonly where?: Expression<NameIn<S>, "row", unknown>;
   readonly measure: M;
-  /** The IANA zone of calendar sizes. Default `"UTC"`. */
-  readonly timezone?: string;
   /** How long after its end a window still takes rows in. Default `"0s"`. */
   readonly allowedLateness?: Duration;
   /**
@@ -37,8 +33,20 @@ export interface TumblingSpec<S extends Source, B, M> {
   readonly late?: "update" | "side";
 }
 
+export interface TumblingSpec<S extends Source, B, M> extends WindowSpec<S, B, M> {
+  /** Fixed (`"5m"`, `"6 hours"`) or of the calendar (`"1 day"`, `"1 week"`, `"1 month"`). */
+  readonly size: Duration;
+  /** The IANA zone of calendar sizes. Default `"UTC"`. */
+  readonly timezone?: string;
+}
+
+export interface HoppingSpec<S extends Source, B, M> extends TumblingSpec<S, B, M> {
+  /** A window begins so often; the size is a multiple of it. */
+  readonly every: Duration;
+}
+
 export interface WindowDefinition<R = unknown> extends Branded<"window"> {
-  readonly kind: "tumbling";
+  readonly kind: "tumbling" | "hopping";
   /** For the compiler only. */
   readonly row?: R;
   /** As written; `plan/resolve.ts` checks it. */
@@ -76,4 +84,16 @@ export function tumbling<
   const M extends Readonly<Record<string, Measure<NameIn<S>>>> = Record<never, never>,
 >(spec: TumblingSpec<S, B, M>): WindowDefinition<WindowRow<S, B, M>> {
   return Object.freeze({ [BRAND]: "window" as const, kind: "tumbling" as const, spec });
+}
+
+/**
+ * Windows that overlap: one of length `size` begins with `every` slide, so that each row belongs to
+ * `size / every` of them. Rows are aggregated once for each slide, however long the windows are.
+ */
+export function hopping<
+  S extends Source,
+  const B extends By<NameIn<S>> = readonly [],
+  const M extends Readonly<Record<string, Measure<NameIn<S>>>> = Record<never, never>,
+>(spec: HoppingSpec<S, B, M>): WindowDefinition<WindowRow<S, B, M>> {
+  return Object.freeze({ [BRAND]: "window" as const, kind: "hopping" as const, spec });
 }

@@ -68,7 +68,8 @@ async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
 export interface LateTables {
   /**
    * `_seq` of rows that come too late for a window of their own, or of the row that they replace:
-   * as if they had never come, for this window.
+   * as if they had never come, for this window. For hopping windows also `_from`, the first window
+   * that they do not come too late for.
    */
   readonly beyond: Sql;
   /** `_ws`, `_we`, the by-columns, `_late` (rows absorbed): groups to correct. */
@@ -94,7 +95,9 @@ export async function sortLate(
   const beyondRows = await fill(
     tx,
     "_late_beyond",
-    sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within`,
+    window.kind === "hopping"
+      ? sql`SELECT _seq, max(_w) + 1 AS _from FROM ${events} AS e WHERE NOT _within GROUP BY _seq`
+      : sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within`,
   );
   await storeBeyond(tx, dataset, window);
   const by = sql.join(
@@ -150,7 +153,8 @@ async function eventsOf(
     window.late === "update"
       ? sql`epoch_us(_we) + ${sql.literal(window.allowedLatenessUs)} > _wm`
       : sql`FALSE`;
-  return sql`SELECT _seq, _ws, _we, _wm, ${within} AS _within, ${isOwn} AS _own${sql.join(by, "")}
+  const number = window.kind === "hopping" ? sql`, _w` : sql.empty;
+  return sql`SELECT _seq, _ws, _we${number}, _wm, ${within} AS _within, ${isOwn} AS _own${sql.join(by, "")}
     FROM ${inWindows} AS b WHERE epoch_us(_we) <= _wm ${where}`;
 }
 

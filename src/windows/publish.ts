@@ -2,9 +2,10 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { type DatasetPlan, type HoppingPlan, type WindowPlan } from "../plan/plan.ts";
 import { printAggregate, printExpression, rowOrder } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
+import { addLatePanes, closedHops, correctedHops, type Hops, keepsPanes } from "./hopping.ts";
 import { type LateTables } from "./late.ts";
 
 export interface Range {
@@ -12,20 +13,25 @@ export interface Range {
   readonly toUs: bigint;
 }
 
+/** What is published, and what is known of its rows. */
+export interface Publication {
+  readonly tx: Transaction;
+  readonly dataset: DatasetPlan;
+  readonly window: WindowPlan;
+  readonly late: LateTables | null;
+  /** Only rows before it count; undefined: all that are stored. */
+  readonly endSeq: number | undefined;
+  /** Whether the panes of open hopping windows are at hand. */
+  readonly hasPanes: boolean;
+}
+
 /**
- * Publishes the windows that lie in `range` (aligned to their borders). Gives the number of
- * results.
+ * Publishes the windows that end after the range's start and at its end at the latest (it is
+ * aligned to their borders). Gives the number of results.
  */
-export async function publishClosed(
-  tx: Transaction,
-  dataset: DatasetPlan,
-  window: WindowPlan,
-  range: Range,
-  late: LateTables | null,
-  endSeq: number | undefined,
-): Promise<number> {
-  const rows = tx.relation(dataset.name, { ...range, ...visible(tx, dataset, late, endSeq) });
-  const groups = await aggregate(tx, dataset, window, rows, range);
+export async function publishClosed(publication: Publication, range: Range): Promise<number> {
+  const { tx, dataset, window, late } = publication;
+  const groups = await closedGroups(publication, range);
   const names = byNames(window);
   const measures = window.measures.map((one) => sql.id("g", one.name));
   const revision =
@@ -77,29 +83,59 @@ async function publishEmptied(
       names.map((name) => sql`, ${sql.id(name)}`),
       "",
     )}
-        FROM ${dirty} AS all_dirty WHERE _ws >= ${from ?? sql`NULL`} AND _ws < ${to ?? sql`NULL`}) AS d
+        FROM ${dirty} AS all_dirty WHERE _we > ${from ?? sql`NULL`} AND _we <= ${to ?? sql`NULL`}) AS d
       ANTI JOIN ${groups} AS g ON ${sameGroup(window, "d", "g")}`,
     order: [sql`d._ws`, ...names.map((name) => sql.id("d", name))],
   });
 }
 
+/** SQL for the results of the windows that close: `_ws`, `_we`, the by-columns, the measures. */
+async function closedGroups(publication: Publication, range: Range): Promise<Sql> {
+  const { tx, dataset, window } = publication;
+  if (window.kind === "hopping") return closedHops(hopsOf(publication, window), range);
+  const rows = tx.relation(dataset.name, { ...range, ...visible(publication) });
+  return aggregate(tx, dataset, window, rows, range);
+}
+
+/** Late rows join the panes of windows that are still open. */
+export async function keepLateRows(publication: Publication, closedUntilUs: bigint): Promise<void> {
+  const { window } = publication;
+  if (window.kind === "hopping") await addLatePanes(hopsOf(publication, window), closedUntilUs);
+}
+
+function hopsOf(publication: Publication, window: HoppingPlan): Hops {
+  const { dataset, endSeq } = publication;
+  const options = keepsPanes(dataset) ? {} : { beforeSeq: endSeq };
+  return { ...publication, window, visible: options };
+}
+
 /** Publishes corrections of windows that were closed before `closedBeforeUs`. */
 export async function publishCorrections(
-  tx: Transaction,
-  dataset: DatasetPlan,
-  window: WindowPlan,
+  publication: Publication & { readonly late: LateTables },
   closedBeforeUs: bigint,
-  late: LateTables,
-  endSeq: number | undefined,
 ): Promise<number> {
-  const wasClosed = sql`_ws < make_timestamp(${sql.literal(closedBeforeUs)})`;
-  const [range] = await tx.connection.rows<{ from: bigint | null; to: bigint | null }>(
-    sql`SELECT epoch_us(min(_ws)) AS "from", epoch_us(max(_we)) AS "to" FROM ${late.dirty} AS d WHERE ${wasClosed}`,
+  const { tx, dataset, window, late } = publication;
+  const wasClosed = sql`_we <= make_timestamp(${sql.literal(closedBeforeUs)})`;
+  const [range] = await tx.connection.rows<Record<"from" | "last" | "to", bigint | null>>(
+    sql`SELECT epoch_us(min(_ws)) AS "from", epoch_us(max(_ws)) AS "last", epoch_us(max(_we)) AS "to"
+          FROM ${late.dirty} AS d WHERE ${wasClosed}`,
   );
-  if (range === undefined || range.from === null || range.to === null) return 0;
+  if (range === undefined || range.from === null || range.last === null || range.to === null) {
+    return 0;
+  }
   const span = { fromUs: range.from, toUs: range.to };
-  const rows = tx.relation(dataset.name, { ...span, ...visible(tx, dataset, late, endSeq) });
-  const groups = await aggregate(tx, dataset, window, rows, span, late.dirty);
+  const starts = { fromUs: range.from, lastUs: range.last };
+  const groups =
+    window.kind === "hopping"
+      ? await correctedHops(hopsOf(publication, window), starts, late.dirty)
+      : await aggregate(
+          tx,
+          dataset,
+          window,
+          tx.relation(dataset.name, { ...span, ...visible(publication) }),
+          span,
+          late.dirty,
+        );
   // A result that was taken back keeps its revision: the group may come again.
   const older = tx.relation(window.name, { ...span, withDeleted: true });
   const names = byNames(window);
@@ -129,14 +165,9 @@ export async function publishCorrections(
  * does. Where a key leaves time open, the stage works through a batch in runs in which no window
  * changes its state: then only rows behind the run have to be kept out.
  */
-function visible(
-  tx: Transaction,
-  dataset: DatasetPlan,
-  late: LateTables | null,
-  endSeq: number | undefined,
-): RelationOptions {
+function visible({ tx, dataset, late, endSeq }: Publication): RelationOptions {
   const table = tx.table(dataset.name);
-  if (table.isKeyed && !table.isKeyTimed) return { beforeSeq: endSeq };
+  if (table.isKeyed && endSeq !== undefined) return { beforeSeq: endSeq };
   return late === null || late.beyondRows === 0 ? {} : { without: late.beyond };
 }
 

@@ -5,7 +5,7 @@ import { type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
 import { splitIntoRuns } from "./runs.ts";
-import { publishClosed, publishCorrections } from "./publish.ts";
+import { keepLateRows, type Publication, publishClosed, publishCorrections } from "./publish.ts";
 import {
   advance,
   expire,
@@ -22,9 +22,16 @@ interface WindowProgress {
   readonly closedUntilUs: bigint | null;
   readonly published: number;
   readonly corrected: number;
+  /** Of a hopping window: the panes of what is open lie in their table. Not so after a restart. */
+  readonly hasPanes: boolean;
 }
 
-const NOTHING_CLOSED: WindowProgress = { closedUntilUs: null, published: 0, corrected: 0 };
+const NOTHING_CLOSED: WindowProgress = {
+  closedUntilUs: null,
+  published: 0,
+  corrected: 0,
+  hasPanes: false,
+};
 
 interface WindowStageState {
   readonly datasets: Readonly<Record<string, ProgressState>>;
@@ -42,10 +49,10 @@ export interface WindowStage extends Stage {
 }
 
 export function windowStage(plan: Plan): WindowStage {
-  return new TumblingStage(plan);
+  return new EventTimeStage(plan);
 }
 
-class TumblingStage implements WindowStage {
+class EventTimeStage implements WindowStage {
   readonly name = "windows";
   readonly #plan: Plan;
   #progress = new Map<string, Progress>();
@@ -60,30 +67,24 @@ class TumblingStage implements WindowStage {
   async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
     const dataset = this.#dataset(rows.dataset);
     const windows = this.#windowsOf(dataset.name);
-    const table = tx.table(dataset.name);
-    if (windows.length === 0 || !table.isKeyed || table.isKeyTimed) return this.#applyRun(tx, rows);
+    const before = this.#progressOf(dataset.name);
+    if (!needsRuns(tx, dataset, windows, rows, before)) return this.#applyRun(tx, rows, undefined);
     const late: number[] = [];
-    for (const run of await splitIntoRuns(
-      tx,
-      dataset,
-      windows,
-      rows,
-      this.#progressOf(dataset.name),
-    )) {
-      late.push(...(await this.#applyRun(tx, run)));
+    for (const run of await splitIntoRuns(tx, dataset, windows, rows, before)) {
+      late.push(...(await this.#applyRun(tx, run, run.endSeq)));
     }
     return late;
   }
 
-  async #applyRun(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
+  /** `endSeq`: only rows before it are there yet, where a batch is applied in runs. */
+  async #applyRun(
+    tx: Transaction,
+    rows: AppliedRows,
+    endSeq: number | undefined,
+  ): Promise<readonly number[]> {
     const dataset = this.#dataset(rows.dataset);
     const before = this.#progressOf(dataset.name);
-    const after = advance(before, dataset.watermark, {
-      producer: rows.producer,
-      minUs: rows.eventTimeUs.min,
-      maxUs: rows.eventTimeUs.max,
-      receivedAtUs: rows.receivedAtUs,
-    });
+    const after = afterRows(before, dataset, rows);
     this.#progressDraft.set(dataset.name, after);
     const windows = this.#windowsOf(dataset.name);
     const late = new Set<number>();
@@ -97,7 +98,7 @@ class TumblingStage implements WindowStage {
           if (tables.beyondRows > 0) for (const seq of await beyondSeqs(tx, tables)) late.add(seq);
         }
       }
-      await this.#publish(tx, dataset, window, after, tables, rows.endSeq);
+      await this.#publish({ tx, dataset, window, late: tables, endSeq }, after);
     }
     return [...late];
   }
@@ -111,34 +112,32 @@ class TumblingStage implements WindowStage {
         // A window that is new to the project is computed from the rows that are already there.
         const isNew = this.#windowProgressOf(window.name).closedUntilUs === null;
         if (after === before && !isNew) continue;
-        await this.#publish(tx, dataset, window, after, null, undefined);
+        await this.#publish({ tx, dataset, window, late: null, endSeq: undefined }, after);
       }
     }
   }
 
-  async #publish(
-    tx: Transaction,
-    dataset: DatasetPlan,
-    window: WindowPlan,
-    progress: Progress,
-    late: LateTables | null,
-    endSeq: number | undefined,
-  ): Promise<void> {
+  async #publish(of: Omit<Publication, "hasPanes">, progress: Progress): Promise<void> {
+    const { window, late } = of;
     const before = this.#windowProgressOf(window.name);
-    let { published, corrected, closedUntilUs } = before;
-    if (late !== null && late.dirtyGroups > 0 && closedUntilUs !== null) {
-      corrected += await publishCorrections(tx, dataset, window, closedUntilUs, late, endSeq);
+    let { published, corrected, closedUntilUs, hasPanes } = before;
+    if (late !== null && closedUntilUs !== null) {
+      await keepLateRows({ ...of, hasPanes }, closedUntilUs);
+      if (late.dirtyGroups > 0) {
+        corrected += await publishCorrections({ ...of, late, hasPanes }, closedUntilUs);
+      }
     }
     const { watermarkUs, minEventTimeUs } = progress;
     if (watermarkUs !== null && minEventTimeUs !== null) {
       const toUs = closedBoundary(window, watermarkUs);
       const fromUs = closedUntilUs ?? closedBoundary(window, minEventTimeUs);
       if (toUs > fromUs) {
-        published += await publishClosed(tx, dataset, window, { fromUs, toUs }, late, endSeq);
+        published += await publishClosed({ ...of, hasPanes }, { fromUs, toUs });
+        hasPanes = true;
       }
       closedUntilUs = closedUntilUs === null || toUs > closedUntilUs ? toUs : closedUntilUs;
     }
-    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected });
+    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected, hasPanes });
   }
 
   #dataset(name: string): DatasetPlan {
@@ -189,9 +188,13 @@ class TumblingStage implements WindowStage {
         [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
       ),
       windows: Object.fromEntries(
-        [...this.#windows].map(([name, one]) => [
+        [...this.#windows].map(([name, { closedUntilUs, published, corrected }]) => [
           name,
-          { ...one, closedUntilUs: one.closedUntilUs === null ? null : String(one.closedUntilUs) },
+          {
+            closedUntilUs: closedUntilUs === null ? null : String(closedUntilUs),
+            published,
+            corrected,
+          },
         ]),
       ),
     };
@@ -205,7 +208,11 @@ class TumblingStage implements WindowStage {
     this.#windows = new Map(
       Object.entries(windows).map(([name, one]) => [
         name,
-        { ...one, closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs) },
+        {
+          ...one,
+          closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs),
+          hasPanes: false,
+        },
       ]),
     );
     this.rollback();
@@ -220,6 +227,35 @@ class TumblingStage implements WindowStage {
   status(): Readonly<Record<string, unknown>> {
     return { ...this.state() };
   }
+}
+
+function afterRows(before: Progress, dataset: DatasetPlan, rows: AppliedRows): Progress {
+  return advance(before, dataset.watermark, {
+    producer: rows.producer,
+    minUs: rows.eventTimeUs.min,
+    maxUs: rows.eventTimeUs.max,
+    receivedAtUs: rows.receivedAtUs,
+  });
+}
+
+/**
+ * Where a row replaces another one, what it does to a window depends on that window's state when it
+ * comes: which matters if they may lie in different windows, or in several.
+ */
+function needsRuns(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  windows: readonly WindowPlan[],
+  rows: AppliedRows,
+  before: Progress,
+): boolean {
+  const table = tx.table(dataset.name);
+  if (windows.length === 0 || !table.isKeyed) return false;
+  if (!table.isKeyTimed) return true;
+  const after = afterRows(before, dataset, rows);
+  return windows.some(
+    (window) => window.kind === "hopping" && mayBeLate(tx, dataset, window, rows, before, after),
+  );
 }
 
 /** Whether a row of the batch can belong to a window that is over by the end of the batch. */

@@ -4,6 +4,7 @@
  */
 import * as fc from "fast-check";
 import {
+  avg,
   col,
   column,
   count,
@@ -11,6 +12,7 @@ import {
   dataset,
   defineProject,
   first,
+  hopping,
   last,
   max,
   min,
@@ -42,7 +44,22 @@ export interface SentBatch {
 }
 
 const windowSpec = fc.record({
-  size: fc.constantFrom("1m", "7m", "1 hour", "1 day", "1 week", "1 month"),
+  size: fc.constantFrom(
+    ["1m"],
+    ["7m"],
+    ["1 hour"],
+    ["1 day"],
+    ["1 week"],
+    ["1 month"],
+    // Size and slide.
+    ["3m", "1m"],
+    ["7m", "7m"],
+    ["1 hour", "15m"],
+    ["2 days", "1 day"],
+    ["1 week", "1 day"],
+    ["2 weeks", "1 week"],
+    ["1 quarter", "1 month"],
+  ),
   zone: fc.constantFrom(
     "UTC",
     "Europe/Berlin",
@@ -103,10 +120,13 @@ export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
 });
 
 function windowOf(spec: WindowSpec): unknown {
-  const isCalendar = /day|week|month/.test(spec.size);
-  return tumbling({
+  const [size = "", every] = spec.size;
+  const isCalendar = /day|week|month|quarter/.test(size);
+  const build = (every === undefined ? tumbling : hopping) as (spec: never) => unknown;
+  return build({
     from: "events",
-    size: spec.size,
+    size,
+    ...(every === undefined ? {} : { every }),
     ...(isCalendar ? { timezone: spec.zone } : {}),
     ...(spec.by === "none"
       ? {}
@@ -119,6 +139,7 @@ function windowOf(spec: WindowSpec): unknown {
       values: count("v"),
       different: countDistinct("k"),
       total: sum("v"),
+      mean: avg(col("v").cast("float64").dividedBy(3)),
       low: min("v"),
       high: max("at"),
       open: first("v"),

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql, type Sql } from "../../src/core/sql.ts";
 import { type Connection, openDatabase, type Database } from "../../src/duckdb/duckdb.ts";
+import { type Aggregate } from "../../src/plan/expression.ts";
 import { type ColumnType } from "../../src/plan/plan.ts";
 import {
   columnTypeToDuckdb,
@@ -9,6 +10,7 @@ import {
   printExpression,
   rowOrder,
 } from "../../src/plan/print-duckdb.ts";
+import { printPartials } from "../../src/plan/print-partial.ts";
 import { Problems } from "../../src/plan/problem.ts";
 import { resolveExpression, resolveMeasure } from "../../src/plan/resolve-expression.ts";
 import { Expression, type ExpressionNode } from "../../src/project/expression.ts";
@@ -83,6 +85,46 @@ function wrap(node: ExpressionNode): Expression {
   return new Expression(node);
 }
 
+type Print = (measures: readonly Aggregate[]) => {
+  /** One for each measure, over the relation. */
+  readonly printed: readonly Sql[];
+  readonly from: Sql;
+};
+
+async function compareWithOracle(print: Print): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(measureNode(1), { minLength: 6, maxLength: 6 }),
+      fc.array(randomRow, { maxLength: 15 }),
+      async (nodes, rows) => {
+        const measures = nodes.flatMap((node) => {
+          const resolved = resolveMeasure(wrap(node), SCOPE, new Problems());
+          return resolved === undefined ? [] : [resolved];
+        });
+        fc.pre(measures.length > 0 && rows.length > 0);
+        await load(rows);
+        const { printed, from } = print(measures);
+        const named = printed.map((one, index) => sql`${one} AS ${sql.id(`m${index}`)}`);
+        const [found] = await connection.rows<Record<string, unknown>>(
+          sql`SELECT ${sql.join(named)} FROM ${from}`,
+        );
+        const placed = rows.map((row, index) => ({
+          row,
+          eventTimeUs: row["at"] as bigint,
+          seq: positionOf(index, rows.length),
+        }));
+        for (const [index, measure] of measures.entries()) {
+          const expected = plain(aggregateRows(measure, placed), measure.type);
+          const actual = found?.[`m${index}`];
+          if (isEqual(actual, expected, 1e-14)) continue;
+          expect({ actual, rows, sql: printed[index]?.text }).toEqual({ actual: expected });
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
+}
+
 const runs = Number(process.env["KUROBE_RUNS"] ?? 150);
 
 describe("expressions printed for DuckDB", () => {
@@ -141,41 +183,27 @@ describe("expressions printed for DuckDB", () => {
 
 describe("aggregates printed for DuckDB", () => {
   it("give what the oracle gives, whatever the order of the rows", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(measureNode(1), { minLength: 6, maxLength: 6 }),
-        fc.array(randomRow, { maxLength: 15 }),
-        async (nodes, rows) => {
-          const measures = nodes.flatMap((node) => {
-            const resolved = resolveMeasure(wrap(node), SCOPE, new Problems());
-            return resolved === undefined ? [] : [resolved];
-          });
-          fc.pre(measures.length > 0 && rows.length > 0);
-          await load(rows);
-          const scope = { eventTime: sql`"at"`, seq: sql`_seq` };
-          const printed = measures.map(
-            (one, index) => sql`${printAggregate(one, scope)} AS ${sql.id(`m${index}`)}`,
-          );
-          const [found] = await connection.rows<Record<string, unknown>>(
-            sql`SELECT ${sql.join(printed)} FROM t`,
-          );
-          const placed = rows.map((row, index) => ({
-            row,
-            eventTimeUs: row["at"] as bigint,
-            seq: positionOf(index, rows.length),
-          }));
-          for (const [index, measure] of measures.entries()) {
-            const expected = plain(aggregateRows(measure, placed), measure.type);
-            const actual = found?.[`m${index}`];
-            if (isEqual(actual, expected, 1e-14)) continue;
-            expect({ actual, rows, sql: printAggregate(measure, scope).text }).toEqual({
-              actual: expected,
-            });
-          }
-        },
-      ),
-      { numRuns: runs },
-    );
+    const scope = { eventTime: sql`"at"`, seq: sql`_seq` };
+    await compareWithOracle((measures) => ({
+      printed: measures.map((one) => printAggregate(one, scope)),
+      from: sql`t`,
+    }));
+  });
+
+  it("give the same in parts that are merged, and merged again", async () => {
+    const scope = {
+      eventTime: sql`"at"`,
+      seq: sql`_seq`,
+      order: rowOrder(sql`"at"`, sql`_seq`),
+    };
+    await compareWithOracle((measures) => {
+      const { states, measures: printed } = printPartials(measures, scope);
+      const columns = (how: "partial" | "merge"): Sql =>
+        sql.join(states.map((one) => sql`${one[how]} AS ${sql.id(one.name)}`));
+      const parts = sql`(SELECT ${columns("partial")}, _seq % 5 AS _part FROM t GROUP BY _part)`;
+      const halves = sql`(SELECT ${columns("merge")} FROM ${parts} AS p GROUP BY _part % 2)`;
+      return { printed, from: sql`(SELECT ${columns("merge")} FROM ${halves} AS h) AS w` };
+    });
   });
 
   it("order rows alike in 64 bits and in 128", async () => {

@@ -1,10 +1,26 @@
 /** The window that an instant lies in, by brute force. */
-import { type WindowSize } from "../../src/plan/plan.ts";
+import { type WindowPlan, type WindowSize } from "../../src/plan/plan.ts";
 import { firstInstantMs, wallMs, wallStart } from "./clock.ts";
 
 export interface OracleWindow {
   readonly startUs: bigint;
   readonly endUs: bigint;
+}
+
+/** All windows that an instant lies in, walking back from its slide, one by one. */
+export function windowsOf(plan: WindowPlan, instantUs: bigint): readonly OracleWindow[] {
+  if (plan.kind === "tumbling") return [windowOf(plan.size, plan.timezone, instantUs)];
+  let pane = windowOf(plan.every, plan.timezone, instantUs);
+  const windows: OracleWindow[] = [];
+  for (let step = 0; step < plan.panes; step++) {
+    let endUs = pane.endUs;
+    for (let more = 1; more < plan.panes; more++) {
+      ({ endUs } = windowOf(plan.every, plan.timezone, endUs));
+    }
+    windows.push({ startUs: pane.startUs, endUs });
+    pane = windowOf(plan.every, plan.timezone, pane.startUs - 1n);
+  }
+  return windows;
 }
 
 export function windowOf(size: WindowSize, zone: string, instantUs: bigint): OracleWindow {

@@ -3,7 +3,7 @@ import { type WindowPlan } from "../../src/plan/plan.ts";
 import { aggregateRows } from "./aggregate.ts";
 import { evaluate } from "./expression.ts";
 import { identities, type Row, type StoredRow, type Value } from "./value.ts";
-import { windowOf, type OracleWindow } from "./window-of.ts";
+import { type OracleWindow, windowsOf } from "./window-of.ts";
 
 export interface WindowResult extends OracleWindow {
   readonly by: Row;
@@ -66,8 +66,8 @@ class OneWindow {
   readonly plan: WindowPlan;
   /** Results that were published once, or took in a late row. */
   readonly #groups = new Map<string, Group>();
-  /** Rows that came too late: they are stored, but count for nothing here. */
-  readonly #excluded = new Set<number>();
+  /** Rows that came too late for a window: they are stored, but count for nothing there. */
+  readonly #excluded = new Map<bigint, Set<number>>();
   #closedUntilUs: bigint | null = null;
 
   constructor(plan: WindowPlan) {
@@ -88,21 +88,22 @@ class OneWindow {
       [replaced, false],
     ] as const) {
       if (version === undefined || !this.#takes(version.row)) continue;
-      const window = this.#windowOf(version.eventTimeUs);
-      if (window.endUs > watermarkUs) continue;
-      if (this.#isCorrected(window, watermarkUs)) {
-        const group = this.#group(window, this.#byOf(version.row));
-        dirty.set(groupKey(group.window, group.by), group);
-        continue;
+      for (const window of this.#windowsOf(version.eventTimeUs)) {
+        if (window.endUs > watermarkUs) continue;
+        if (this.#isCorrected(window, watermarkUs)) {
+          const group = this.#group(window, this.#byOf(version.row));
+          dirty.set(groupKey(group.window, group.by), group);
+          continue;
+        }
+        if (isOwn) this.#exclude(window, row.seq);
+        late.set(window.startUs, {
+          ...window,
+          window: this.plan.name,
+          seq: row.seq,
+          row: row.row,
+          watermarkUs,
+        });
       }
-      if (isOwn) this.#excluded.add(row.seq);
-      late.set(window.startUs, {
-        ...window,
-        window: this.plan.name,
-        seq: row.seq,
-        row: row.row,
-        watermarkUs,
-      });
     }
     for (const group of dirty.values()) {
       group.lateCount++;
@@ -123,20 +124,26 @@ class OneWindow {
     this.#closedUntilUs = watermarkUs;
     const closing = new Map<string, Group>();
     for (const one of stored) {
-      const window = this.#windowOf(one.eventTimeUs);
-      const isClosing = window.endUs <= watermarkUs && (afterUs === null || window.endUs > afterUs);
-      if (!isClosing || !this.#counts(one)) continue;
-      const group = this.#group(window, this.#byOf(one.row));
-      closing.set(groupKey(group.window, group.by), group);
+      for (const window of this.#windowsOf(one.eventTimeUs)) {
+        const isClosing =
+          window.endUs <= watermarkUs && (afterUs === null || window.endUs > afterUs);
+        if (!isClosing || !this.#counts(one, window)) continue;
+        const group = this.#group(window, this.#byOf(one.row));
+        closing.set(groupKey(group.window, group.by), group);
+      }
     }
     for (const group of closing.values()) this.#publish(group, stored);
   }
 
   #publish(group: Group, stored: readonly StoredRow[]): void {
     const key = groupKey(group.window, group.by);
+    const { startUs, endUs } = group.window;
     const rows = stored.filter(
       (one) =>
-        this.#counts(one) && groupKey(this.#windowOf(one.eventTimeUs), this.#byOf(one.row)) === key,
+        one.eventTimeUs >= startUs &&
+        one.eventTimeUs < endUs &&
+        this.#counts(one, group.window) &&
+        groupKey(group.window, this.#byOf(one.row)) === key,
     );
     if (rows.length === 0) {
       group.result = null;
@@ -153,8 +160,14 @@ class OneWindow {
     };
   }
 
-  #counts(one: StoredRow): boolean {
-    return !this.#excluded.has(one.seq) && this.#takes(one.row);
+  #exclude(window: OracleWindow, seq: number): void {
+    const excluded = this.#excluded.get(window.startUs) ?? new Set();
+    this.#excluded.set(window.startUs, excluded.add(seq));
+  }
+
+  #counts(one: StoredRow, window: OracleWindow): boolean {
+    const isExcluded = this.#excluded.get(window.startUs)?.has(one.seq) === true;
+    return !isExcluded && this.#takes(one.row);
   }
 
   #takes(row: Row): boolean {
@@ -165,8 +178,8 @@ class OneWindow {
     return this.plan.by.map((one) => evaluate(one.expression, row));
   }
 
-  #windowOf(timeUs: bigint): OracleWindow {
-    return windowOf(this.plan.size, this.plan.timezone, timeUs);
+  #windowsOf(timeUs: bigint): readonly OracleWindow[] {
+    return windowsOf(this.plan, timeUs);
   }
 
   #group(window: OracleWindow, by: readonly Value[]): Group {

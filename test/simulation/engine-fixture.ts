@@ -31,35 +31,41 @@ function measure(name: string, fn: "count" | "min" | "max" | "first" | "last"): 
   };
 }
 
-/** Every late row corrects its window: so the results must equal one query over all rows. */
+const text = { kind: "text" } as const;
+
+const measures = [
+  measure("n", "count"),
+  measure("low", "min"),
+  measure("high", "max"),
+  measure("open", "first"),
+  measure("close", "last"),
+];
+
+/** Every late row corrects its windows: so the results must equal one query over all rows. */
+const base = {
+  by: [{ name: "name", type: text, expression: { kind: "column", name: "name", type: text } }],
+  where: null,
+  measures,
+  allowedLatenessUs: 86_400_000_000,
+  late: "update",
+  columns: [
+    columnPlan("window_start", "timestamp"),
+    columnPlan("window_end", "timestamp"),
+    columnPlan("name", "text"),
+    ...measures.map((one) => columnPlan(one.name, "int64", { nullable: true })),
+    columnPlan("revision", "int64"),
+  ],
+} as const;
+
 function perMinute(from: string): WindowPlan {
-  const text = { kind: "text" } as const;
-  const measures = [
-    measure("n", "count"),
-    measure("low", "min"),
-    measure("high", "max"),
-    measure("open", "first"),
-    measure("close", "last"),
-  ];
-  return {
-    kind: "tumbling",
-    name: `${from}_1m`,
-    from,
-    size: { kind: "fixed", us: MINUTE_US },
-    timezone: "UTC",
-    by: [{ name: "name", type: text, expression: { kind: "column", name: "name", type: text } }],
-    where: null,
-    measures,
-    allowedLatenessUs: 86_400_000_000,
-    late: "update",
-    columns: [
-      columnPlan("window_start", "timestamp"),
-      columnPlan("window_end", "timestamp"),
-      columnPlan("name", "text"),
-      ...measures.map((one) => columnPlan(one.name, "int64", { nullable: true })),
-      columnPlan("revision", "int64"),
-    ],
-  };
+  const size = { kind: "fixed", us: MINUTE_US } as const;
+  return { kind: "tumbling", name: `${from}_1m`, from, size, timezone: "UTC", ...base };
+}
+
+/** One minute, every 20 seconds. */
+function sliding(from: string): WindowPlan {
+  const every = { kind: "fixed", us: MINUTE_US / 3 } as const;
+  return { kind: "hopping", name: `${from}_hop`, from, every, panes: 3, timezone: "UTC", ...base };
 }
 
 const columns = [
@@ -76,7 +82,10 @@ export const STATES: DatasetPlan = datasetPlan("states", columns, {
   key: ["name", "at"],
 });
 
-export const PLAN: Plan = planOf([EVENTS, STATES], [perMinute("events"), perMinute("states")]);
+export const PLAN: Plan = planOf(
+  [EVENTS, STATES],
+  [EVENTS, STATES].flatMap(({ name }) => [perMinute(name), sliding(name)]),
+);
 
 export async function openSimulated(disk: SimDisk): Promise<Platform> {
   const dataDirectory = join(disk.root, "data");
@@ -115,19 +124,35 @@ export async function contentsOf(platform: Platform, dataset: DatasetPlan): Prom
       row.map((value) => `${value as string | bigint}`).join(" "),
     );
   const name = sql.id(dataset.name);
-  const status = platform.engine.status().windows.find((one) => one.from === dataset.name);
-  const closedUs = status?.closedUntilUs ?? null;
   const rows = await texts(sql`SELECT name, epoch_us("at"), id FROM rows.${name} ORDER BY _seq`);
-  const windows = await texts(
-    sql`SELECT epoch_us(window_start), name, n, low, high, "open", "close"
-          FROM ${sql.id(`${dataset.name}_1m`)} ORDER BY ALL`,
-  );
-  const expected = await texts(
-    sql`SELECT epoch_us("at") // 60000000 * 60000000 AS start, name, count(*), min(id), max(id),
-               first(id ORDER BY "at", _seq), last(id ORDER BY "at", _seq)
-          FROM rows.${name}
-         WHERE epoch_us("at") < ${sql.literal(closedUs ?? 0n)}
-         GROUP BY start, name ORDER BY ALL`,
-  );
+  const windows: string[] = [];
+  const expected: string[] = [];
+  for (const window of PLAN.windows.filter((one) => one.from === dataset.name)) {
+    const status = platform.engine.status().windows.find((one) => one.name === window.name);
+    const closedUs = status?.closedUntilUs ?? 0n;
+    const results = await texts(
+      sql`SELECT epoch_us(window_start), epoch_us(window_end), name, n, low, high, "open", "close"
+            FROM ${sql.id(window.name)} ORDER BY ALL`,
+    );
+    windows.push(...results.map((line) => `${window.name} ${line}`));
+    const lines = await texts(
+      sql`SELECT start, "end", name, count(*), min(id), max(id),
+                 first(id ORDER BY "at", _seq), last(id ORDER BY "at", _seq)
+            FROM (${bySpan(window, name)}) AS r WHERE "end" <= ${sql.literal(closedUs)}
+           GROUP BY start, "end", name ORDER BY ALL`,
+    );
+    expected.push(...lines.map((line) => `${window.name} ${line}`));
+  }
   return { rows, windows, expected };
+}
+
+/** Each row once for each window that it lies in. */
+function bySpan(window: WindowPlan, dataset: Sql): Sql {
+  const isHopping = window.kind === "hopping";
+  const grid = isHopping ? window.every : window.size;
+  const everyUs = sql.literal(grid.kind === "fixed" ? grid.us : 0);
+  const panes = sql.literal(isHopping ? window.panes : 1);
+  return sql`SELECT r.*, start, start + ${panes} * ${everyUs} AS "end"
+    FROM (SELECT *, (epoch_us("at") // ${everyUs} - step) * ${everyUs} AS start
+            FROM rows.${dataset}, range(${panes}) AS steps(step)) AS r`;
 }

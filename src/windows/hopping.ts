@@ -1,0 +1,97 @@
+/** Results of hopping windows: which panes they need, and which ones stay for the next. */
+import { sql, type Sql } from "../core/sql.ts";
+import { type RelationOptions } from "../engine/table.ts";
+import { type Transaction } from "../engine/transaction.ts";
+import { type DatasetPlan, type HoppingPlan } from "../plan/plan.ts";
+import { paneIndex } from "./bucket.ts";
+import { BATCH, type LateTables } from "./late.ts";
+import { mergePanes, panesOf, paneTable, rowsOfWindows, windowsEnding } from "./panes.ts";
+
+/** Event times, half-open, on borders between panes. */
+interface Range {
+  readonly fromUs: bigint;
+  readonly toUs: bigint;
+}
+
+export interface Hops {
+  readonly tx: Transaction;
+  readonly dataset: DatasetPlan;
+  readonly window: HoppingPlan;
+  /** Which stored rows count at all. */
+  readonly visible: RelationOptions;
+  readonly late: LateTables | null;
+  /** Whether the pane table holds every pane that lies before the windows to close. */
+  readonly hasPanes: boolean;
+}
+
+/** Rows of a keyed dataset are replaced, and a state does not forget: its panes are not kept. */
+export function keepsPanes(dataset: DatasetPlan): boolean {
+  return dataset.key.length === 0;
+}
+
+function beyondOf(late: LateTables | null): Sql | null {
+  return late === null || late.beyondRows === 0 ? null : late.beyond;
+}
+
+/** SQL for the results of the windows that end in `range`: after its start, up to its end. */
+export async function closedHops(hops: Hops, range: Range): Promise<Sql> {
+  const { tx, dataset, window, visible, hasPanes } = hops;
+  const windows = windowsEnding(window, range.fromUs, range.toUs);
+  const needed = rowsOfWindows(window, windows);
+  const isKept = keepsPanes(dataset);
+  const fromUs = isKept && hasPanes ? range.fromUs : needed.fromUs;
+  const rows = tx.relation(dataset.name, { ...visible, fromUs, toUs: needed.toUs });
+  const added = await panesOf(tx, dataset, window, rows, beyondOf(hops.late));
+  if (!isKept) {
+    await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE _panes AS ${added}`);
+    return mergePanes(tx, dataset, window, sql`temp._panes`, windows);
+  }
+  const table = paneTable(window);
+  const create = sql`CREATE OR REPLACE TABLE ${table} AS`;
+  // Replaced, not deleted from: DuckDB does not give back what deleted rows held.
+  const first = sql.literal(windows.from);
+  await tx.connection.run(
+    hasPanes
+      ? sql`${create} (FROM ${table} WHERE _p >= ${first}) UNION ALL (FROM ${added} AS a)`
+      : sql`${create} ${added}`,
+  );
+  return mergePanes(tx, dataset, window, table, windows);
+}
+
+/** Late rows join the panes that are kept: windows that are still open need them. */
+export async function addLatePanes(hops: Hops, closedUntilUs: bigint): Promise<void> {
+  const { tx, dataset, window, late } = hops;
+  if (late === null || !hops.hasPanes || !keepsPanes(dataset)) return;
+  const columns = sql.join(tx.table(dataset.name).columnNames.map((name) => sql.id(name)));
+  const at = sql.id(dataset.eventTime);
+  const rows = sql`(SELECT ${columns} FROM ${BATCH} AS b
+    WHERE ${at} < make_timestamp(${sql.literal(closedUntilUs)}))`;
+  const added = await panesOf(tx, dataset, window, rows, beyondOf(late));
+  const open = paneIndex(window, closedUntilUs) - BigInt(window.panes) + 1n;
+  await tx.connection.run(
+    sql`INSERT INTO ${paneTable(window)} FROM ${added} AS a WHERE _p >= ${sql.literal(open)}`,
+  );
+}
+
+/** SQL for the results of windows that start from `fromUs` to `lastUs`, in the dirty groups. */
+export async function correctedHops(
+  hops: Hops,
+  starts: { readonly fromUs: bigint; readonly lastUs: bigint },
+  dirty: Sql,
+): Promise<Sql> {
+  const { tx, dataset, window, visible } = hops;
+  const windows = {
+    from: paneIndex(window, starts.fromUs),
+    to: paneIndex(window, starts.lastUs) + 1n,
+  };
+  const rows = tx.relation(dataset.name, { ...visible, ...rowsOfWindows(window, windows) });
+  const panes = await panesOf(tx, dataset, window, rows, beyondOf(hops.late));
+  const sameBy = window.by.map(
+    (one) => sql` AND d.${sql.id(one.name)} IS NOT DISTINCT FROM p.${sql.id(one.name)}`,
+  );
+  await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _dirty_panes AS FROM ${panes} AS p
+         WHERE EXISTS (SELECT 1 FROM ${dirty} AS d WHERE TRUE${sql.join(sameBy, "")})`,
+  );
+  return mergePanes(tx, dataset, window, sql`temp._dirty_panes`, windows);
+}
