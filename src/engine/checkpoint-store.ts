@@ -294,6 +294,30 @@ export class CheckpointStore {
   }
 
   /**
+   * Rewrites the chunks of these datasets as one row a key: what the key has replaced is gone for
+   * good, and does not come back under another key.
+   */
+  async settle(connection: Connection, names: ReadonlySet<string>): Promise<void> {
+    let chunks = this.#manifest?.chunks ?? [];
+    const { operators, tables } = this.#state;
+    const settled = { ...tables };
+    for (const { plan, hasTombstones } of storedTables(this.#plan)) {
+      const own = chunks.filter((chunk) => chunk.dataset === plan.name);
+      if (!names.has(plan.name) || plan.key.length === 0 || own.length === 0) continue;
+      const written = await mergeChunks(this.#target(connection), {
+        dataset: plan,
+        hasTombstones,
+        merge: { chunks: own, wholeDays: [], isWhole: true },
+        settles: true,
+      });
+      chunks = [...chunks.filter((chunk) => chunk.dataset !== plan.name), ...written];
+      settled[plan.name] = { nextSeq: this.nextSeqOf(plan.name), repeatDays: [] };
+    }
+    const state = { tables: settled, operators };
+    await this.#publish({ position: this.position, reason: "plan change", chunks, state });
+  }
+
+  /**
    * One round: merges what the policy asks for, and publishes a manifest that names the results.
    */
   async merge(connection: Connection): Promise<readonly Merged[]> {

@@ -32,23 +32,49 @@ describe("changes between plans", () => {
     const added = (extra: object): string | undefined => diff(plan(), plan(withColumn(extra)))[0];
     expect(added({ x: column.text().nullable() })).toBe("add datasets.ticks.columns.x");
     expect(added({ x: column.text().default("a") })).toBe("add datasets.ticks.columns.x");
-    expect(added({ x: column.text() })).toBe("destructive datasets.ticks.columns.x");
+    expect(added({ x: column.text() })).toBe("impossible datasets.ticks.columns.x");
   });
 
-  it("are destructive where stored values are lost or rearranged", () => {
-    const next = (extra: object): readonly string[] => diff(plan(), plan(withColumn(extra)));
-    expect(next({ n: column.int64() })).toEqual([
-      "destructive datasets.ticks.columns.n",
-      "rebuild windows.bars",
-    ]);
-    const nullable = plan(withColumn({ n: column.int32().nullable() }));
-    expect(diff(nullable, plan())).toContain("destructive datasets.ticks.columns.n");
-    expect(diff(plan(), nullable)).toContain("keep datasets.ticks.columns.n");
+  it("keep stored values in a wider type, and take no other type for harmless", () => {
+    const kind = (from: object, to: object): string | undefined =>
+      diff(plan(withColumn({ n: from })), plan(withColumn({ n: to })))
+        .find((one) => one.endsWith("datasets.ticks.columns.n"))
+        ?.split(" ")[0];
+    expect(kind(column.int32(), column.int64())).toBe("keep");
+    expect(kind(column.int32(), column.float64())).toBe("keep");
+    expect(kind(column.int64(), column.decimal(19, 0))).toBe("keep");
+    expect(kind(column.int64(), column.decimal(20, 2))).toBe("destructive");
+    expect(kind(column.decimal(10, 2), column.decimal(12, 4))).toBe("keep");
+    expect(kind(column.decimal(10, 2), column.decimal(12, 1))).toBe("destructive");
+    expect(kind(column.int64(), column.int32())).toBe("destructive");
+    expect(kind(column.int64(), column.float64())).toBe("destructive");
+    expect(kind(column.int32(), column.text())).toBe("destructive");
+    expect(kind(column.text(), column.json())).toBe("destructive");
+    expect(kind(column.int32().nullable(), column.int32())).toBe("keep");
+    expect(kind(column.int32(), column.int32().nullable())).toBe("keep");
+  });
+
+  it("keep rows under a finer key, and lose some under another one", () => {
+    const rekeyed = (from: readonly string[], to: readonly string[]): readonly string[] =>
+      diff(...([from, to].map((key) => plan(key.length === 0 ? {} : { key })) as [Plan, Plan]));
+    expect(rekeyed(["id"], ["id", "at"])).toEqual(["keep datasets.ticks.key", "keep windows.bars"]);
+    expect(rekeyed(["id"], [])).toContain("keep datasets.ticks.key");
+    expect(rekeyed([], ["id"])).toEqual(["destructive datasets.ticks.key", "rebuild windows.bars"]);
+    expect(rekeyed(["id", "at"], ["at"])).toContain("destructive datasets.ticks.key");
+  });
+
+  it("cannot place stored rows by another event time", () => {
+    const two = { columns: { ...columns, seen: column.timestamp() } };
+    expect(diff(plan(two), plan({ ...two, eventTime: "seen" }))).toContain(
+      "impossible datasets.ticks.eventTime",
+    );
+  });
+
+  it("are destructive where stored values are lost", () => {
     const { n: _, ...fewer } = columns;
     expect(diff(plan(), plan({ columns: fewer }))).toContain(
       "destructive datasets.ticks.columns.n",
     );
-    expect(diff(plan(), plan({ key: ["id"] }))).toContain("destructive datasets.ticks.key");
     expect(diff(plan(), plan({}, null))).toContain("destructive windows.bars");
     expect(diff(plan({}, null), plan())).toContain("add windows.bars");
   });

@@ -1,16 +1,17 @@
 /**
  * What changes between two plans, and what it costs: nothing, new work, a recomputation, or data.
  */
-import { commonType, isSameType, typeName } from "./column-type.ts";
+import { columnChange } from "./column-change.ts";
 import { canonicalJson } from "./fingerprint.ts";
-import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
+import { type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
 
 /**
  * `keep`: nothing stored is touched. `add`: something new begins. `rebuild`: results are computed
- * again from stored rows. `destructive`: something stored is lost or no longer readable.
+ * again from stored rows. `destructive`: something stored is lost. `impossible`: it cannot be
+ * carried out on the rows that are stored.
  */
 export interface Change {
-  readonly kind: "keep" | "add" | "rebuild" | "destructive";
+  readonly kind: "keep" | "add" | "rebuild" | "destructive" | "impossible";
   /** `datasets.ticks`, `datasets.ticks.columns.venue`, `windows.bars`. */
   readonly subject: string;
   readonly reason: string;
@@ -27,7 +28,7 @@ export function diffPlans(before: Plan, after: Plan): readonly Change[] {
   }
   const lost = diffDatasets(before, after, report);
   diffWindows(before, after, lost, report);
-  const weight = { destructive: 0, rebuild: 1, add: 2, keep: 3 };
+  const weight = { impossible: 0, destructive: 1, rebuild: 2, add: 3, keep: 4 };
   return changes.sort(
     (a, b) => weight[a.kind] - weight[b.kind] || (a.subject < b.subject ? -1 : 1),
   );
@@ -60,30 +61,17 @@ function diffDatasets(before: Plan, after: Plan, report: Report): ReadonlySet<st
 }
 
 function diffDataset(before: DatasetPlan, after: DatasetPlan, report: Report): void {
-  for (const column of before.columns) {
-    const next = after.columns.find((one) => one.name === column.name);
-    const subject = `columns.${column.name}`;
-    if (next === undefined) report("destructive", subject, "it is removed with its values");
-    else diffColumn(column, next, subject, report);
-  }
-  for (const column of after.columns) {
-    if (before.columns.some((one) => one.name === column.name)) continue;
-    const subject = `columns.${column.name}`;
-    if (column.default !== undefined) report("add", subject, "stored rows take its default");
-    else if (column.nullable) report("add", subject, "stored rows have null there");
-    else
-      report(
-        "destructive",
-        subject,
-        "stored rows have no value for it: make it nullable, or give a default",
-      );
+  const names = new Set([...before.columns, ...after.columns].map((column) => column.name));
+  for (const name of names) {
+    const named = (plan: DatasetPlan): DatasetPlan["columns"][number] | undefined =>
+      plan.columns.find((column) => column.name === name);
+    const change = columnChange(named(before), named(after));
+    if (change !== undefined) report(change.kind, `columns.${name}`, change.reason);
   }
   if (before.eventTime !== after.eventTime) {
-    report("destructive", "eventTime", "stored rows were placed by another column");
+    report("impossible", "eventTime", "stored rows were placed by another column");
   }
-  if (canonicalJson(before.key) !== canonicalJson(after.key)) {
-    report("destructive", "key", "stored rows were replaced by another key");
-  }
+  diffKey(before.key, after.key, report);
   if (canonicalJson(before.watermark) !== canonicalJson(after.watermark)) {
     report("keep", "watermark", "applies to rows that come in from now on");
   }
@@ -92,25 +80,14 @@ function diffDataset(before: DatasetPlan, after: DatasetPlan, report: Report): v
   }
 }
 
-function diffColumn(before: ColumnPlan, after: ColumnPlan, subject: string, report: Report): void {
-  if (!isSameType(before.type, after.type)) {
-    const types = `${typeName(before.type)} becomes ${typeName(after.type)}`;
-    const common = commonType(before.type, after.type);
-    const isWider = common !== undefined && isSameType(common, after.type);
-    const advice = isWider ? "write it to a new column instead" : "stored values may not fit";
-    report("destructive", subject, `${types}: ${advice}`);
-    return;
-  }
-  if (before.nullable && !after.nullable && after.default === undefined) {
-    report(
-      "destructive",
-      subject,
-      "stored rows may have null there: keep it nullable, or give a default",
-    );
-    return;
-  }
-  if (canonicalJson(before) !== canonicalJson(after)) {
-    report("keep", subject, "applies to rows that come in from now on");
+/** Rows that the old key has replaced stay replaced, whatever comes after it. */
+function diffKey(before: readonly string[], after: readonly string[], report: Report): void {
+  if (canonicalJson(before) === canonicalJson(after)) return;
+  const isFiner = before.length > 0 && before.every((name) => after.includes(name));
+  if (after.length === 0 || isFiner) {
+    report("keep", "key", "applies to rows that come in from now on");
+  } else {
+    report("destructive", "key", "of stored rows with one key only the newest is kept");
   }
 }
 
@@ -133,28 +110,17 @@ function diffWindows(before: Plan, after: Plan, lost: ReadonlySet<string>, repor
   }
 }
 
-/** What decides about results, and what only decides about rows that are still to come. */
-const RESULT_FIELDS = [
-  "from",
-  "kind",
-  "size",
-  "every",
-  "panes",
-  "timezone",
-  "by",
-  "where",
-  "measures",
-] as const;
-const ARRIVAL_FIELDS = ["allowedLatenessUs", "late"] as const;
-type WindowField = (typeof RESULT_FIELDS)[number] | (typeof ARRIVAL_FIELDS)[number];
+/** What only decides about rows that are still to come; everything else decides about results. */
+const ARRIVAL_FIELDS: ReadonlySet<string> = new Set(["allowedLatenessUs", "late"]);
 
 function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, report: Report): void {
-  const fieldOf = (window: WindowPlan, field: WindowField): unknown =>
-    (window as Readonly<Partial<Record<WindowField, unknown>>>)[field] ?? null;
-  const changed = (field: WindowField): boolean =>
-    canonicalJson(fieldOf(before, field)) !== canonicalJson(fieldOf(after, field));
-  const results = RESULT_FIELDS.filter(changed);
-  const arrivals = ARRIVAL_FIELDS.filter(changed);
+  const old = new Map<string, unknown>(Object.entries(before));
+  const fields = new Map<string, unknown>(Object.entries(after));
+  const changed = [...new Set([...old.keys(), ...fields.keys()])].filter(
+    (field) => canonicalJson(old.get(field) ?? null) !== canonicalJson(fields.get(field) ?? null),
+  );
+  const results = changed.filter((field) => !ARRIVAL_FIELDS.has(field));
+  const arrivals = changed.filter((field) => ARRIVAL_FIELDS.has(field));
   if (results.length > 0) {
     report("rebuild", subject, `${results.join(", ")} changed: all results are computed again`);
   } else if (arrivals.length > 0) {

@@ -154,6 +154,12 @@ async function changePlan(
     await using rooms = await openRooms(below, before, store);
     await rooms.engine.checkpoint("plan change");
   }
+  if (change.rekeyed.size > 0) {
+    const written = await openCheckpoint(disk, directory);
+    await using database = await openPlatformDatabase(directory, settings);
+    await using connection = await database.connect();
+    await new CheckpointStore(deps, before, log.logId, written).settle(connection, change.rekeyed);
+  }
   const last = await openCheckpoint(disk, directory);
   const store = new CheckpointStore(deps, plan, log.logId, last);
   await store.adopt(change, operatorsAfter(store.operatorState, change));

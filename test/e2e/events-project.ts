@@ -10,9 +10,11 @@ export interface EventsOptions {
   /** Text of further windows. */
   readonly windows?: string;
   readonly watermark?: string;
+  /** Text of further fields of the dataset, each with its comma. */
+  readonly fields?: string;
 }
 
-const PER_MINUTE = `
+export const PER_MINUTE = `
     per_minute: tumbling({
       from: "events",
       size: "1m",
@@ -24,7 +26,7 @@ const PER_MINUTE = `
 /** One dataset, `events`, and a window over it unless another text of windows is given. */
 export function eventsProject(options: EventsOptions = {}): string {
   const { columns = "", note = "column.text().nullable()", windows = PER_MINUTE } = options;
-  const { watermark = '{ outOfOrderness: "0s" }' } = options;
+  const { watermark = '{ outOfOrderness: "0s" }', fields = "" } = options;
   return `
 import { column, count, dataset, defineProject, last, max, sum, tumbling } from "kurobe";
 
@@ -42,7 +44,7 @@ export default defineProject({
         extra: column.json().nullable(),${columns}
       },
       eventTime: "at",
-      watermark: ${watermark},
+      watermark: ${watermark},${fields}
     }),
   },
   windows: {${windows}

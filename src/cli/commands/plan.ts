@@ -40,10 +40,9 @@ export const plan = defineCommand({
     const base = options.data === undefined ? dirname(path) : terminal.workingDirectory;
     const directory = resolve(base, dataDirectory);
     const before = await storedPlan(directory);
-    const { diffPlans } = await import("../../plan/diff.ts");
     const { planChange } = await import("../../engine/plan-change.ts");
-    const changes = before === null ? [] : diffPlans(before, after);
     const verdict = before === null ? null : planChange(before, after);
+    const changes = verdict?.changes ?? [];
     output.json({
       path,
       directory,
@@ -73,7 +72,7 @@ async function storedPlan(directory: string): Promise<Plan | null> {
   return current?.manifest.plan ?? null;
 }
 
-const SIGNS = { keep: " ", add: "+", rebuild: "~", destructive: "-" } as const;
+const SIGNS = { keep: " ", add: "+", rebuild: "~", destructive: "-", impossible: "!" } as const;
 
 function showChanges(
   changes: readonly Change[],
@@ -86,7 +85,7 @@ function showChanges(
     output.line(`${directory} has no checkpoint yet: everything is new.`);
     return;
   }
-  const colours = { keep: dim, add: green, rebuild: yellow, destructive: red };
+  const colours = { keep: dim, add: green, rebuild: yellow, destructive: red, impossible: red };
   const shown = changes.filter(({ kind, reason }) => kind !== "keep" || reason !== "unchanged");
   const unchanged = changes.length - shown.length;
   for (const { kind, subject, reason } of shown) {
@@ -94,13 +93,15 @@ function showChanges(
   }
   if (unchanged > 0) output.line(dim(`  ${unchanged} unchanged`));
   output.line();
-  for (const reason of verdict.impossible) output.line(`${red("cannot be done:")} ${reason}`);
-  if (verdict.impossible.length > 0) return;
+  if (verdict.impossible.length > 0) {
+    const count = showMany(verdict.impossible.length, "change cannot", "changes cannot");
+    output.line(`${count} be carried out: take back what is marked !, or declare a new dataset.`);
+    return;
+  }
   if (verdict.destructive.length === 0) {
     output.line(shown.length === 0 ? "Nothing changes." : "Nothing stored is lost.");
     return;
   }
-  for (const reason of verdict.destructive) output.line(`${red("lost:")} ${reason}`);
   const count = showMany(verdict.destructive.length, "change loses", "changes lose");
   output.line(`${count} data; ${bold("kurobe start --yes")} carries them out.`);
 }
