@@ -15,6 +15,7 @@ import { findBrokenLink, listSegments, prepareSegment, publishSegment } from "./
 import { type Segment, type SegmentListing } from "./segment-files.ts";
 import { MAX_BODY_BYTES } from "./segment-format.ts";
 import { type Appended, type CutTail, type LogStats, SegmentedLog } from "./segmented-log.ts";
+import { type VerifiedSegment } from "./verify-open.ts";
 import { emptyScan, openTail, type Tail } from "./tail.ts";
 
 export type { Appended, CutTail, LogStats } from "./segmented-log.ts";
@@ -45,6 +46,8 @@ export interface Log extends AsyncDisposable {
   /** Finishes the segment after everything appended so far, so that a backup can take it. */
   roll(): Promise<void>;
   stats(): LogStats;
+  /** Checks every byte up to the durable end, while entries keep coming. */
+  verify(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<VerifiedSegment>;
 }
 
 export interface LogOptions {

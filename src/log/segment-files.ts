@@ -62,7 +62,12 @@ export async function listSegments(directory: string, disk: Disk): Promise<Segme
   };
 }
 
-async function inspectSegment(path: string, position: number, disk: Disk): Promise<SegmentFile> {
+/** Reads the header of the file at `path`, whose name says `position`. */
+export async function inspectSegment(
+  path: string,
+  position: number,
+  disk: Disk,
+): Promise<SegmentFile> {
   await using file = await disk.open(path, "read");
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   const read = await file.read(bytes, 0);

@@ -10,6 +10,7 @@ import { type LogSettings } from "./log-settings.ts";
 import { type LogWriter, type WriterCounters } from "./log-writer.ts";
 import { type Segment } from "./segment-files.ts";
 import { MAX_FIELDS_BYTES } from "./segment-format.ts";
+import { type VerifiedSegment, verifySegments } from "./verify-open.ts";
 import { segmentStart, type Tail } from "./tail.ts";
 
 export interface Appended {
@@ -131,6 +132,17 @@ export class SegmentedLog implements AsyncDisposable {
 
   roll(): Promise<void> {
     return this.#writer.roll();
+  }
+
+  verify({
+    signal,
+  }: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<VerifiedSegment> {
+    return verifySegments({
+      segments: this.#writer.segments,
+      isKept: (segment) => this.#writer.segments.some((one) => one.path === segment.path),
+      disk: this.#disk,
+      signal,
+    });
   }
 
   stats(): LogStats {

@@ -55,8 +55,9 @@ describe("changes between plans", () => {
   });
 
   it("keep rows under a finer key, and lose some under another one", () => {
+    const keyed = (key: readonly string[]): Plan => plan(key.length === 0 ? {} : { key });
     const rekeyed = (from: readonly string[], to: readonly string[]): readonly string[] =>
-      diff(...([from, to].map((key) => plan(key.length === 0 ? {} : { key })) as [Plan, Plan]));
+      diff(keyed(from), keyed(to));
     expect(rekeyed(["id"], ["id", "at"])).toEqual(["keep datasets.ticks.key", "keep windows.bars"]);
     expect(rekeyed(["id"], [])).toContain("keep datasets.ticks.key");
     expect(rekeyed([], ["id"])).toEqual(["destructive datasets.ticks.key", "rebuild windows.bars"]);

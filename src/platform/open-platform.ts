@@ -50,6 +50,7 @@ export interface Platform extends AsyncDisposable {
   readonly disk: Disk;
   readonly database: Database;
   readonly store: CheckpointStore;
+  readonly log: Log;
   readonly engine: Engine;
   readonly ingest: Ingest;
   /** Aborted when another process has taken the data directory over: stop at once. */
@@ -89,6 +90,7 @@ export async function openPlatform(
     disk,
     database,
     store,
+    log,
     engine,
     ingest,
     lost: lock.signal,

@@ -11,11 +11,11 @@ import { loadProject } from "../project/load-project.ts";
 import { openQuery, type Query } from "../query/query.ts";
 import { DEFAULT_SERVE_SETTINGS } from "../serve/serve-settings.ts";
 import { openServer } from "../serve/server.ts";
-import { verifyManifest } from "../storage/verify.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
 import { type Settings } from "./settings.ts";
 import { readOrMakeToken, tokenPath } from "./token.ts";
+import { verifyPlatform } from "./verify-platform.ts";
 
 /** Resident memory beyond the limit that DuckDB keeps to, before running queries are stopped. */
 const QUERY_SLACK_BYTES = 1024 ** 3;
@@ -73,7 +73,13 @@ export async function openRunningProject(
   );
   const { engine, ingest, database } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
-  server.open({ ingest, engine, database, query, verify: () => verify(platform) });
+  server.open({
+    ingest,
+    engine,
+    database,
+    query,
+    verify: (options) => verifyPlatform(platform, options),
+  });
   const lifetime = opening.move();
   return {
     platform,
@@ -135,13 +141,4 @@ function takenOver({ lost, directory }: Platform): Promise<never> {
       reject(new KurobeError("KRB_LOG_LOCKED", `another process has taken ${directory} over`));
     });
   });
-}
-
-/** Every file of the newest checkpoint; a lease keeps them where they are meanwhile. */
-async function* verify(platform: Platform): AsyncGenerator<object> {
-  const { disk, directory, engine, store } = platform;
-  using lease = engine.relations.lease();
-  void lease;
-  if (store.manifest === null) return;
-  yield* verifyManifest(disk, directory, store.manifest);
 }

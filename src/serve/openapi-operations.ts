@@ -200,7 +200,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: [503],
   },
   "POST /v1/verify": {
-    summary: "Check the hash of every durable file",
+    summary: "Check every durable file: checkpoint, chunks and log",
     tag: "operate",
     body: command(VerifyCommand),
     isBodyOptional: true,

@@ -22,6 +22,7 @@ export interface VerifiedFile {
 export interface VerifyOptions {
   /** With it, the rows of each chunk are counted too. */
   readonly connection?: Connection | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One result a file, in the manifest's order. A problem is a result, not an error. */
@@ -43,6 +44,7 @@ export async function* verifyManifest(
     problem: await fileProblem(disk, join(directory, state.path), state),
   };
   for (const [index, chunk] of chunks.entries()) {
+    options.signal?.throwIfAborted();
     const { path, bytes, dataset, partition } = chunk;
     const file = join(directory, path);
     const problem =

@@ -11,11 +11,11 @@ import {
   type Platform,
   type PlatformSettings,
 } from "../../src/platform/open-platform.ts";
+import { verifyPlatform } from "../../src/platform/verify-platform.ts";
 import { openQuery, type QueryLimits } from "../../src/query/query.ts";
 import { type Rooms } from "../../src/serve/rooms.ts";
 import { openServer, type Server } from "../../src/serve/server.ts";
 import { DEFAULT_SERVE_SETTINGS, type ServeSettings } from "../../src/serve/serve-settings.ts";
-import { verifyManifest } from "../../src/storage/verify.ts";
 
 export const TOKEN = "token-of-the-tests-0123456789";
 
@@ -113,7 +113,7 @@ export async function openServed(
   const plan = resolveProject(definition);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory, ...options.platform };
   const platform = opening.own(await openPlatform(plan, settings));
-  const { engine, ingest, database, store, disk } = platform;
+  const { engine, ingest, database } = platform;
   const query = opening.own(
     await openQuery({
       database,
@@ -127,8 +127,7 @@ export async function openServed(
     engine,
     database,
     query,
-    verify: () =>
-      store.manifest === null ? nothing() : verifyManifest(disk, directory, store.manifest),
+    verify: (verifying) => verifyPlatform(platform, verifying),
   };
   const rooms = options.wrap?.(real) ?? real;
   const logged: Record<string, unknown>[] = [];
@@ -164,5 +163,3 @@ export async function openServed(
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
   };
 }
-
-async function* nothing(): AsyncGenerator<object> {}

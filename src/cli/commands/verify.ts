@@ -23,10 +23,11 @@ type Step =
 
 export const verify = defineCommand({
   name: "verify",
-  summary: "Check the SHA-256 of every durable file",
+  summary: "Check every durable file: checkpoint, chunks and log",
   description: [
-    "Reads every file that the last checkpoint names. Nothing else notices most flipped bits before they are " +
-      "read as data. Exit code 2 where a file is damaged or missing.",
+    "Reads every file that the last checkpoint names and compares its SHA-256, and every entry of the log with " +
+      "its checksums. Nothing else notices most flipped bits before they are read as data. The engine goes on " +
+      "meanwhile. Exit code 2 where a file is damaged or missing.",
   ],
   options: { ...CLIENT_OPTIONS },
   examples: [
