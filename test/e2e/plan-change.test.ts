@@ -1,4 +1,6 @@
-/** The project changes while there is data: what stays, what is computed again, what needs `--yes`. */
+/**
+ * The project changes while there is data: what stays, what is computed again, what needs `--yes`.
+ */
 import { describe, expect, it } from "vitest";
 import { failedStart, projectDirectory, startServer } from "../support/running-server.ts";
 import { eventLine, eventsProject, PER_MINUTE, sendEvents, tally } from "./events-project.ts";
