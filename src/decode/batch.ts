@@ -1,12 +1,15 @@
 /** What goes into the decoder and what comes out. */
 import { type Sql } from "../core/sql.ts";
 import { type BatchEntry } from "../log/entry.ts";
+import { type TextPieces } from "./text-body.ts";
 
 /** One log entry of kind `batch`. */
 export interface Batch {
   readonly position: number;
   readonly header: BatchEntry;
   readonly body: Uint8Array;
+  /** The rows of one dataset in a body of several, already read; `body` is then the whole body. */
+  readonly prepared?: TextPieces | undefined;
 }
 
 /** A row that is not valid, with all that is needed to read, mend and send it again. */

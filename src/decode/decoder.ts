@@ -133,7 +133,7 @@ class DuckdbDecoder implements Decoder {
     batches: readonly Batch[],
     everyLine: boolean,
   ): Promise<Loaded> {
-    const texts = batches.map((batch) => readTextBody(context, batch, everyLine));
+    const texts = batches.map((batch) => batch.prepared ?? readTextBody(context, batch, everyLine));
     const pieces = texts.flatMap((text) => text.pieces);
     await this.#write(path, pieces);
     const format = texts.find((text) => text.pieces.length > 0)?.format ?? { kind: "ndjson" };

@@ -95,7 +95,8 @@ export function canonicalJsonLine(
   return `{${members.join(",")}}\n`;
 }
 
-function canonicalJson(column: ColumnPlan, text: string): string {
+/** A canonical value as it stands in such a line. */
+export function canonicalJson(column: ColumnPlan, text: string): string {
   switch (column.type.kind) {
     case "boolean":
     case "json":

@@ -34,13 +34,10 @@ export async function applyStaged(
   tx: Transaction,
   staged: Staged,
 ): Promise<readonly Outcome[]> {
-  const dataset = datasetOf(deps.plan, staged.dataset);
   const shares = sharesOf(staged.decoded);
   const replays = shares.map((share) => replayOf(deps.receipts, shares, share));
   const skipped = shares.flatMap((share, index) => (replays[index] === undefined ? [] : [share]));
-  const duplicates = await duplicatesOf(tx, dataset, staged, skipped);
-  const first = staged.decoded[0];
-  const late = await storeRows(deps, tx, dataset, staged, skipped, duplicates, first?.batch);
+  const { duplicates, late } = await takeRows(deps, tx, staged, skipped);
   const outcomes: Outcome[] = [];
   for (const [index, share] of shares.entries()) {
     const earlier = replays[index];
@@ -49,6 +46,22 @@ export async function applyStaged(
     if (earlier === undefined) await settle(deps, tx, share.decoded, outcome);
   }
   return resolveReplays(shares, replays, outcomes);
+}
+
+/** Gives the places (stage `rowid`s) of rows that were there before, and of late ones. */
+async function takeRows(
+  deps: ApplierDeps,
+  tx: Transaction,
+  staged: Staged,
+  skipped: readonly Share[],
+): Promise<{ readonly duplicates: readonly number[]; readonly late: readonly number[] }> {
+  // Rejects that have no dataset come without rows, and the plan does not know their name.
+  if (staged.rows === 0) return { duplicates: [], late: [] };
+  const dataset = datasetOf(deps.plan, staged.dataset);
+  const duplicates = await duplicatesOf(tx, dataset, staged, skipped);
+  const first = staged.decoded[0];
+  const late = await storeRows(deps, tx, dataset, staged, skipped, duplicates, first?.batch);
+  return { duplicates, late };
 }
 
 function datasetOf(plan: Plan, name: string): DatasetPlan {
@@ -282,5 +295,5 @@ async function storeDeadLetters(tx: Transaction, decoded: Decoded): Promise<void
  * lines.
  */
 function letterFormat(format: Batch["header"]["format"]): string {
-  return format === "csv" ? "csv" : "ndjson";
+  return format === "csv" || format === "lineprotocol" ? format : "ndjson";
 }

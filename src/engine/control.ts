@@ -1,7 +1,11 @@
 /** Operators' commands that travel through the log, so that a replay does the same. */
 import { sql } from "../core/sql.ts";
-import { type Batch } from "../decode/batch.ts";
+import { type Batch, type Staged } from "../decode/batch.ts";
+import { type Decoder } from "../decode/decoder.ts";
+import { type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
 import { type BodyFormat, type Entry } from "../log/entry.ts";
+import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
+import { type Plan } from "../plan/plan.ts";
 import { deadLettersOf } from "./stored-tables.ts";
 import { type Transaction } from "./transaction.ts";
 
@@ -29,8 +33,20 @@ export function decodeControl(body: Uint8Array): Control {
   return JSON.parse(Buffer.from(body).toString()) as Control;
 }
 
-/** The rows that a control sends again, as the batch that they would be. */
-export function batchOf(entry: Pick<Entry, "position" | "header" | "body">): Batch | null {
+/**
+ * What an entry brings in: for line protocol one batch for each dataset, for a control the rows
+ * that it sends again.
+ */
+export function batchesOf(
+  entry: Pick<Entry, "position" | "header" | "body">,
+  lines: LineProtocolReader,
+): readonly Batch[] {
+  const batch = batchOf(entry);
+  if (batch === null) return [];
+  return batch.header.format === "lineprotocol" ? lines.read(batch) : [batch];
+}
+
+function batchOf(entry: Pick<Entry, "position" | "header" | "body">): Batch | null {
   const { header, position, body } = entry;
   if (header.kind === "batch") return { header, position, body };
   if (header.kind === "tick") return null;
@@ -49,6 +65,23 @@ export function batchOf(entry: Pick<Entry, "position" | "header" | "body">): Bat
     },
     body: Buffer.from(control.text),
   };
+}
+
+/** The rows of one dataset in a stage table. What has no dataset has no rows either. */
+export async function stageBatches(
+  plan: Plan,
+  decoder: Decoder,
+  name: string,
+  batches: readonly Batch[],
+): Promise<Staged> {
+  const dataset = plan.datasets.find((one) => one.name === name);
+  if (dataset !== undefined) return decoder.stage(dataset, batches);
+  const decoded = batches.flatMap((batch) => batch.prepared?.decoded ?? []);
+  if (name !== LINE_PROTOCOL || decoded.length < batches.length) {
+    throw new Error(`the log has rows of ${name}, which the plan lacks`);
+  }
+  const nothing = { table: sql.empty, rows: 0, eventTimeUs: undefined };
+  return { dataset: name, ...nothing, decoded, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** Takes dead letters back by tombstones. Call before the control's own rows are applied. */

@@ -5,12 +5,14 @@ import { type Disk } from "../core/disk.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { type DecodeLimits } from "../decode/batch.ts";
 import { openDecoder } from "../decode/decoder.ts";
+import { lineProtocolReader, type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
 import { type Connection, type Database } from "../duckdb/duckdb.ts";
 import { type Log } from "../log/log.ts";
 import { type Plan } from "../plan/plan.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { CheckpointHistory, Commits } from "./history.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
+import { batchesOf, stageBatches } from "./control.ts";
 import { Counters } from "./counters.ts";
 import { type Engine } from "./engine.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -69,6 +71,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
       limits: deps.decodeLimits,
     }),
   );
+  const lines = lineProtocolReader(plan, deps.decodeLimits);
   const counters = new Counters();
   const receipts = new Receipts();
   restoreOperators(store, counters, stages);
@@ -96,7 +99,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     operatorState: () => operatorState(counters, stages),
     onRecord: (record) => records.add(record),
   });
-  const replayed = await replay(plan, deps, writer, checkpointer, decoder);
+  const replayed = await replay(plan, deps, writer, checkpointer, decoder, lines);
   const relations = relationsOf(tables, store, commits);
   const recovered = { ...replayed, elapsedMs: clock.monotonicMs() - startedMs };
   return new RunningEngine({
@@ -105,6 +108,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     clock,
     log,
     decoder,
+    lines,
     writer,
     checkpointer,
     store,
@@ -172,6 +176,7 @@ async function replay(
   writer: Writer,
   checkpointer: Checkpointer,
   decoder: Awaited<ReturnType<typeof openDecoder>>,
+  lines: LineProtocolReader,
 ): Promise<{ entries: number; rows: number }> {
   const { log, settings, onRecovery } = deps;
   let entries = 0;
@@ -179,12 +184,8 @@ async function replay(
   let heldBytes = 0;
   let failure: unknown;
   const pipeline = new Pipeline({
-    decode: (name, batches) => {
-      const dataset = plan.datasets.find((one) => one.name === name);
-      if (dataset === undefined)
-        throw new Error(`the log has rows of ${name}, which the plan lacks`);
-      return decoder.stage(dataset, batches);
-    },
+    batchesOf: (entry) => batchesOf(entry, lines),
+    decode: (name, batches) => stageBatches(plan, decoder, name, batches),
     apply: async (group) => {
       if (writer.bytesSinceFreeze >= settings.memoryTableBytes)
         await checkpointer.checkpoint("recovery");

@@ -34,3 +34,22 @@ export type Outcome =
     };
 
 export const MAX_ERRORS_SHOWN = 10;
+
+/** What became of a body whose rows went to several datasets: the sum of what became of each. */
+export function together(first: Outcome | undefined, second: Outcome): Outcome {
+  if (first === undefined || first.kind === "refused") return second;
+  if (second.kind === "refused") return first;
+  return {
+    kind: "applied",
+    position: first.position,
+    received: first.received + second.received,
+    accepted: first.accepted + second.accepted,
+    rejected: first.rejected + second.rejected,
+    duplicates: first.duplicates + second.duplicates,
+    late: first.late + second.late,
+    errors: [...first.errors, ...second.errors]
+      .sort((a, b) => a.line - b.line)
+      .slice(0, MAX_ERRORS_SHOWN),
+    replayed: first.replayed && second.replayed,
+  };
+}

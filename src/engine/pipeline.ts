@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { diskErrorCode } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { type Batch, type Staged } from "../decode/batch.ts";
-import { type EntryHeader } from "../log/entry.ts";
-import { batchOf } from "./control.ts";
+import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
+import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type Outcome } from "./outcome.ts";
 
 /** An entry between the log and the tables. */
@@ -30,6 +30,8 @@ export interface Group {
 }
 
 export interface PipelineSteps {
+  /** One batch a dataset, several only for a body that has rows of several. */
+  batchesOf(entry: Pick<Pending, "position" | "header" | "body">): readonly Batch[];
   /** Stages the batches of one dataset, which are consecutive within it. */
   decode(dataset: string, batches: readonly Batch[]): Promise<Staged>;
   /** Applies a group; its outcomes come in the order of its entries. Failing stops the pipeline. */
@@ -116,6 +118,8 @@ export class Pipeline {
         break;
       }
       const dataset = kind.dataset;
+      // A body of line protocol may have rows of any dataset: such bodies keep to themselves.
+      if (count > 0 && (dataset === LINE_PROTOCOL) !== kinds.has(LINE_PROTOCOL)) break;
       if (kinds.has(dataset) && kinds.get(dataset) !== kind.source) break;
       bytes += entry.body.length;
       if (count > 0 && (bytes > MAX_GROUP_BYTES || count >= MAX_GROUP_ENTRIES)) break;
@@ -128,11 +132,11 @@ export class Pipeline {
   async #decode(entries: readonly Pending[]): Promise<Group> {
     const byDataset = new Map<string, Batch[]>();
     for (const { header, position, body } of entries) {
-      const batch = batchOf({ header, position, body });
-      if (batch === null) continue;
-      const batches = byDataset.get(batch.header.dataset) ?? [];
-      batches.push(batch);
-      byDataset.set(batch.header.dataset, batches);
+      for (const batch of this.#steps.batchesOf({ header, position, body })) {
+        const batches = byDataset.get(batch.header.dataset) ?? [];
+        batches.push(batch);
+        byDataset.set(batch.header.dataset, batches);
+      }
     }
     const results = await Promise.allSettled(
       [...byDataset].map(([dataset, batches]) => this.#steps.decode(dataset, batches)),
@@ -225,11 +229,14 @@ async function withoutLost(entries: readonly Pending[]): Promise<readonly Pendin
   return entries.filter((_, index) => results[index]?.status === "fulfilled");
 }
 
+/** Their rows can lie one behind the other in one staging file. */
+const SHARING_FORMATS: ReadonlySet<BodyFormat> = new Set(["ndjson", "json", "lineprotocol"]);
+
 /** Null: the entry stands alone. */
 function sharingKind(entry: Pending): { dataset: string; source: string } | null {
   const { header, body } = entry;
   if (header.kind !== "batch" || body.length > SMALL_BODY_BYTES) return null;
-  if (header.format !== "ndjson" && header.format !== "json") return null;
+  if (!SHARING_FORMATS.has(header.format)) return null;
   return { dataset: header.dataset, source: header.producer };
 }
 

@@ -7,13 +7,14 @@ import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type Lifetime } from "../core/lifetime.ts";
 import { sql } from "../core/sql.ts";
 import { type Decoder } from "../decode/decoder.ts";
+import { type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
 import { type Log } from "../log/log.ts";
 import { type Plan } from "../plan/plan.ts";
 import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
-import { type Control, encodeControl } from "./control.ts";
+import { batchesOf, type Control, encodeControl, stageBatches } from "./control.ts";
 import { type Counters } from "./counters.ts";
 import {
   type BatchHeader,
@@ -51,6 +52,7 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly decoder: Decoder;
+  readonly lines: LineProtocolReader;
   readonly writer: Writer;
   readonly checkpointer: Checkpointer;
   readonly store: CheckpointStore;
@@ -91,7 +93,8 @@ export class RunningEngine implements Engine {
     this.#lastFreezeMs = parts.clock.monotonicMs();
     this.#lastPosition = parts.writer.appliedPosition;
     this.#pipeline = new Pipeline({
-      decode: (dataset, batches) => parts.decoder.stage(this.#dataset(dataset), batches),
+      batchesOf: (entry) => batchesOf(entry, parts.lines),
+      decode: (name, batches) => stageBatches(this.plan, parts.decoder, name, batches),
       apply: async (group) => {
         await this.#makeRoom();
         return parts.writer.apply(group);
@@ -155,13 +158,6 @@ export class RunningEngine implements Engine {
     if (this.#state !== "running") return;
     this.#state = "failed";
     this.#fail(error);
-  }
-
-  #dataset(name: string): Plan["datasets"][number] {
-    const dataset = this.plan.datasets.find((one) => one.name === name);
-    if (dataset === undefined)
-      throw new KurobeError("KRB_CORE_ASSERTION", `no dataset ${name} in the plan`);
-    return dataset;
   }
 
   /** Memory tables are full: the writer waits for a checkpoint that runs, or starts one. */
@@ -232,7 +228,7 @@ export class RunningEngine implements Engine {
     ids: readonly number[] | null,
     limit: number,
   ): Promise<readonly DeadLetter[]> {
-    const name = deadLettersOf(this.#dataset(dataset).name);
+    const name = deadLettersOf(dataset);
     const chosen =
       ids === null
         ? sql.empty

@@ -1,6 +1,7 @@
 /**
  * Every table whose rows are durable: the datasets, and what the engine itself keeps beside them.
  */
+import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 
 /** One table of rows with an event time, kept in memory tables and chunks. */
@@ -32,10 +33,12 @@ export function storedTables(plan: Plan): readonly StoredTable[] {
   return [
     ...plan.datasets.flatMap((dataset) => [
       { plan: dataset, hasTombstones: false, view: { schema: "main", name: dataset.name } },
-      deadLetterTable(dataset),
+      deadLetterTable(dataset.name),
       lateRowTable(dataset),
     ]),
     ...plan.windows.map(resultTable),
+    // Of points whose measurement no dataset takes.
+    deadLetterTable(LINE_PROTOCOL),
     receiptTable(),
   ];
 }
@@ -56,10 +59,10 @@ function optional(name: string, type: ColumnPlan["type"]): ColumnPlan {
  * Keyed by (received_at, id), so that a tombstone takes a letter back once it was sent again or
  * purged.
  */
-function deadLetterTable(dataset: DatasetPlan): StoredTable {
+function deadLetterTable(dataset: string): StoredTable {
   return {
     plan: {
-      name: deadLettersOf(dataset.name),
+      name: deadLettersOf(dataset),
       columns: [
         required("received_at", timestamp),
         required("id", int64),
@@ -77,7 +80,7 @@ function deadLetterTable(dataset: DatasetPlan): StoredTable {
       dedup: null,
     },
     hasTombstones: true,
-    view: { schema: dataset.name, name: "dead_letters" },
+    view: { schema: dataset, name: "dead_letters" },
   };
 }
 

@@ -3,11 +3,12 @@ import { KurobeError } from "../core/errors.ts";
 import { Serial } from "../core/serial.ts";
 import { sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
+import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type Plan } from "../plan/plan.ts";
 import { applyStaged } from "./applier.ts";
 import { applyControl, decodeControl } from "./control.ts";
 import { type Counters } from "./counters.ts";
-import { type Outcome } from "./outcome.ts";
+import { type Outcome, together } from "./outcome.ts";
 import { type Group, type Pending } from "./pipeline.ts";
 import { type Receipts } from "./receipts.ts";
 import { type Stage } from "./stage.ts";
@@ -57,7 +58,8 @@ export class Writer {
           const settled = await applyStaged(this.#deps, tx, staged);
           for (const [index, outcome] of settled.entries()) {
             const position = staged.decoded[index]?.batch.position;
-            if (position !== undefined) byPosition.set(position, outcome);
+            if (position === undefined) continue;
+            byPosition.set(position, together(byPosition.get(position), outcome));
           }
         }
         await receipts.write(tx);
@@ -108,7 +110,12 @@ function applyError(group: Group, cause: unknown): KurobeError {
 
 /** The schemas that memory tables and views live in. */
 export async function createSchemas(connection: Connection, plan: Plan): Promise<void> {
-  for (const name of ["mem", "rows", ...plan.datasets.map((dataset) => dataset.name)]) {
+  for (const name of [
+    "mem",
+    "rows",
+    LINE_PROTOCOL,
+    ...plan.datasets.map((dataset) => dataset.name),
+  ]) {
     await connection.run(sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(name)}`);
   }
 }

@@ -1,7 +1,9 @@
 /** The front door: bounds what comes in, writes it to the log, and waits for what became of it. */
 import { KurobeError } from "../core/errors.ts";
 import { type Engine, type Outcome } from "../engine/engine.ts";
-import { type BodyFormat } from "../log/entry.ts";
+import { contentKey } from "../log/content-key.ts";
+import { type BodyFormat, type TimeUnit } from "../log/entry.ts";
+import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type Plan } from "../plan/plan.ts";
 
 export interface IngestLimits {
@@ -23,6 +25,15 @@ export interface IngestRequest {
   readonly idempotencyKey: string;
 }
 
+export interface LinesRequest {
+  /** Line protocol, after content decoding. Must not change until the outcome is there. */
+  readonly body: Uint8Array;
+  readonly timeUnit: TimeUnit;
+  readonly producer: string;
+  /** Empty: the bytes themselves make a retry recognisable, where every point has its time. */
+  readonly idempotencyKey: string;
+}
+
 export interface Ingest {
   readonly limits: IngestLimits;
   /** Throws KRB_INGEST_UNKNOWN_DATASET. Call before reading a body. */
@@ -35,6 +46,8 @@ export interface Ingest {
   reserve(sizeBytes: number): Reservation;
   /** Resolves when the rows are durable and visible, or the body is refused. */
   accept(request: IngestRequest): Promise<Outcome>;
+  /** The same for points, each of which goes to the dataset that takes its measurement. */
+  acceptLines(request: LinesRequest): Promise<Outcome>;
   readonly pendingBytes: number;
 }
 
@@ -110,6 +123,18 @@ class FrontDoor implements Ingest {
         held = 0;
       },
     };
+  }
+
+  async acceptLines({ body, timeUnit, producer, idempotencyKey }: LinesRequest): Promise<Outcome> {
+    const header = {
+      dataset: LINE_PROTOCOL,
+      format: "lineprotocol",
+      onInvalid: "dead_letter",
+      producer,
+      idempotencyKey: idempotencyKey === "" ? contentKey(body, timeUnit) : idempotencyKey,
+      timeUnit,
+    } as const;
+    return this.#engine.submit(header, body).outcome;
   }
 
   async accept(request: IngestRequest): Promise<Outcome> {

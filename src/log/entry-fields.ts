@@ -1,14 +1,21 @@
 /** The part of an entry header that a frame carries as JSON: everything but kind and time. */
-import { type BodyFormat, type EntryHeader } from "./entry.ts";
+import { type BatchEntry, type BodyFormat, type EntryHeader, type TimeUnit } from "./entry.ts";
 import { type FrameKind } from "./segment-format.ts";
 
 const EMPTY = new Uint8Array(0);
-const FORMATS: ReadonlySet<unknown> = new Set<BodyFormat>(["ndjson", "json", "csv", "parquet"]);
+const FORMATS: ReadonlySet<unknown> = new Set<BodyFormat>([
+  "ndjson",
+  "json",
+  "csv",
+  "parquet",
+  "lineprotocol",
+]);
+const UNITS: ReadonlySet<unknown> = new Set<TimeUnit>(["ns", "us", "ms", "s", "m", "h"]);
 
 export function encodeFields(header: EntryHeader): Uint8Array {
   if (header.kind !== "batch") return EMPTY;
-  const { dataset, format, onInvalid, producer, idempotencyKey } = header;
-  const fields = { dataset, format, onInvalid, producer, idempotencyKey };
+  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit } = header;
+  const fields = { dataset, format, onInvalid, producer, idempotencyKey, timeUnit };
   return Buffer.from(JSON.stringify(fields), "utf8");
 }
 
@@ -19,11 +26,25 @@ export function decodeFields(
   bytes: Uint8Array,
 ): EntryHeader | undefined {
   if (kind !== "batch") return { kind, receivedAtUs };
-  const { dataset, format, onInvalid, producer, idempotencyKey } = parseObject(bytes);
+  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit } = parseObject(bytes);
   if (typeof dataset !== "string" || typeof producer !== "string") return undefined;
   if (typeof idempotencyKey !== "string" || !isFormat(format)) return undefined;
   if (onInvalid !== "dead_letter" && onInvalid !== "reject") return undefined;
-  return { kind, dataset, format, onInvalid, receivedAtUs, producer, idempotencyKey };
+  const header: BatchEntry = {
+    kind,
+    dataset,
+    format,
+    onInvalid,
+    receivedAtUs,
+    producer,
+    idempotencyKey,
+  };
+  if (timeUnit === undefined) return header;
+  return isUnit(timeUnit) ? { ...header, timeUnit } : undefined;
+}
+
+function isUnit(value: unknown): value is TimeUnit {
+  return UNITS.has(value);
 }
 
 function isFormat(value: unknown): value is BodyFormat {

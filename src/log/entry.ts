@@ -1,6 +1,9 @@
 /** One item of the log: what every other room needs to know of it. */
 
-export type BodyFormat = "ndjson" | "json" | "csv" | "parquet";
+export type BodyFormat = "ndjson" | "json" | "csv" | "parquet" | "lineprotocol";
+
+/** What the numbers that are timestamps count, in line protocol. */
+export type TimeUnit = "ns" | "us" | "ms" | "s" | "m" | "h";
 
 export interface BatchEntry {
   readonly kind: "batch";
@@ -14,6 +17,8 @@ export interface BatchEntry {
   readonly producer: string;
   /** What makes a retry recognisable; empty where the client sent nothing. */
   readonly idempotencyKey: string;
+  /** Of line protocol only. Absent: nanoseconds. */
+  readonly timeUnit?: TimeUnit | undefined;
 }
 
 /** A decision that needed a wall clock, written down so that replay needs none. */

@@ -75,6 +75,9 @@ function diffDataset(before: DatasetPlan, after: DatasetPlan, report: Report): v
   if (canonicalJson(before.watermark) !== canonicalJson(after.watermark)) {
     report("keep", "watermark", "applies to rows that come in from now on");
   }
+  if (canonicalJson([before.lineProtocol]) !== canonicalJson([after.lineProtocol])) {
+    report("keep", "lineProtocol", "applies to points that come in from now on");
+  }
   if (canonicalJson(before.dedup) !== canonicalJson(after.dedup)) {
     report("keep", "dedup", "applies to rows that come in from now on");
   }

@@ -52,6 +52,18 @@ export interface DatasetPlan {
   readonly key: readonly string[];
   readonly watermark: WatermarkPlan;
   readonly dedup: DedupPlan | null;
+  /** Absent: points of the measurement of its name are rows. Null: no points are. */
+  readonly lineProtocol?: LineProtocolPlan | null | undefined;
+}
+
+export interface LineProtocolPlan {
+  /** Sorted. Absent: the one of the dataset's name. */
+  readonly measurements?: readonly string[] | undefined;
+  /** From tags and fields to the columns that have other names. */
+  readonly rename?: Readonly<Record<string, string>> | undefined;
+  readonly measurementColumn?: string | undefined;
+  /** A json column for tags and fields without a column of their own. */
+  readonly rest?: string | undefined;
 }
 
 export interface DedupPlan {

@@ -4,6 +4,7 @@ import { isBranded } from "../project/brand.ts";
 import { type ColumnSpec } from "../project/column.ts";
 import { constantExample, exactConstant } from "./constant.ts";
 import { isDecimalShape, PLAIN_TYPES } from "./column-type.ts";
+import { resolveLineProtocol } from "./line-protocol.ts";
 import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
 import { type ColumnPlan, type ColumnType, type DatasetPlan } from "./plan.ts";
 import { type DedupPlan, type WatermarkPlan } from "./plan.ts";
@@ -36,7 +37,7 @@ export function resolveDataset(
   if (!isRecord(spec)) {
     return problems.add(show(value), "a dataset", "dataset({ columns: { … }, eventTime: … })");
   }
-  problems.unknownKeys(spec, ["columns", "eventTime", "key", "watermark", "dedup"]);
+  problems.unknownKeys(spec, ["columns", "eventTime", "key", "watermark", "dedup", "lineProtocol"]);
   const columns = resolveColumns(spec["columns"], problems.at("columns"));
   const eventTime = resolveEventTime(spec["eventTime"], columns, problems.at("eventTime"));
   const key = resolveNames(spec["key"], columns, problems.at("key"));
@@ -51,9 +52,17 @@ export function resolveDataset(
         "leave dedup out",
       );
   }
+  const lineProtocol = resolveLineProtocol(
+    spec["lineProtocol"],
+    columns,
+    eventTime,
+    problems.at("lineProtocol"),
+  );
   const declared = isRecord(spec["columns"]) ? Object.keys(spec["columns"]) : [];
   const broken = new Set(declared.filter((one) => !columns.some((column) => column.name === one)));
-  return { plan: { name, columns, eventTime, key: key ?? [], watermark, dedup }, broken };
+  const plan = { name, columns, eventTime, key: key ?? [], watermark, dedup };
+  // Absent where nothing is declared: the fingerprints of such plans stay as they were.
+  return { plan: lineProtocol === undefined ? plan : { ...plan, lineProtocol }, broken };
 }
 
 function resolveColumns(value: unknown, problems: Problems): readonly ColumnPlan[] {

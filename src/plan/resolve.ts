@@ -2,6 +2,7 @@
 import { KurobeError } from "../core/errors.ts";
 import { isBranded } from "../project/brand.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { checkMeasurements } from "./line-protocol.ts";
 import { checkRelationName } from "./names.ts";
 import { type Plan } from "./plan.ts";
 import { type Problem, Problems, show } from "./problem.ts";
@@ -41,6 +42,10 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     const dataset = resolveDataset(key, value, problems.at("datasets").at(key));
     return dataset === undefined ? [] : [dataset];
   });
+  checkMeasurements(
+    datasets.map((one) => one.plan),
+    problems.at("datasets"),
+  );
   const sources = {
     datasets,
     nameOf: (value: unknown) => declared.find((one) => one[1] === value)?.[0],

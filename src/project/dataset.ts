@@ -51,6 +51,21 @@ export interface DatasetSpec<C extends Columns> {
     /** …where their event times are less than this apart. Default `"60m"`. */
     readonly within?: Duration;
   };
+  /**
+   * Which points of line protocol become rows, and how. Default: those of the measurement of the
+   * dataset's name, each tag and field going to the column of its name. False: none.
+   */
+  readonly lineProtocol?: false | LineProtocolSpec<C>;
+}
+
+export interface LineProtocolSpec<C extends Columns> {
+  readonly measurements?: readonly string[];
+  /** Tags and fields whose columns have other names: `{ "usage-idle": "usage_idle" }`. */
+  readonly rename?: Readonly<Record<string, ColumnName<C>>>;
+  /** A text column that takes the measurement's name. */
+  readonly measurementColumn?: ColumnName<C>;
+  /** A json column that takes the tags and fields which have no column of their own. */
+  readonly rest?: ColumnName<C>;
 }
 
 export interface DatasetDefinition<C extends Columns = Columns> extends Branded<"dataset"> {

@@ -49,11 +49,11 @@ describe("the token", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it("is asked for on every path but two, known or not", async () => {
-    for (const path of ["/metrics", "/openapi.json", "/v1/sql", "/nothing", "/health", "/"]) {
+  it("is asked for on every path but those of health checks, known or not", async () => {
+    for (const path of ["/metrics", "/openapi.json", "/v1/sql", "/nothing", "/healthy", "/"]) {
       expect(await ask(path, { Host: "localhost" })).toMatch(/^HTTP\/1\.1 401 /);
     }
-    for (const path of ["/health/live", "/health/ready"]) {
+    for (const path of ["/health/live", "/health/ready", "/health"]) {
       expect(await ask(path, { Host: "localhost" })).toMatch(/^HTTP\/1\.1 200 /);
     }
   });

@@ -3,10 +3,16 @@ import { timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { type FastifyReply, type FastifyRequest } from "fastify";
 import { KurobeError } from "../core/errors.ts";
+import { influxAuthorization } from "./influx/influx-authorization.ts";
 import { type ServeSettings } from "./serve-settings.ts";
 
 /** Answered without a token, for those that only watch whether the process lives. */
-export const PUBLIC_PATHS: ReadonlySet<string> = new Set(["/health/live", "/health/ready"]);
+export const PUBLIC_PATHS: ReadonlySet<string> = new Set([
+  "/health/live",
+  "/health/ready",
+  "/health",
+  "/ping",
+]);
 
 /** Host headers that were found to be good, so that each is taken apart once. */
 const MAX_KNOWN_HOSTS = 100;
@@ -66,7 +72,7 @@ export function guardOf(
       }
     }
     if (expected !== null && !PUBLIC_PATHS.has(request.routeOptions.url ?? "")) {
-      checkToken(headers.authorization, expected);
+      checkToken(influxAuthorization(request) ?? headers.authorization, expected);
     }
     return "passed";
   };

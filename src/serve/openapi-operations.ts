@@ -65,6 +65,38 @@ const header = (name: string, description: string, maxLength?: number): Paramete
   schema: maxLength === undefined ? text : { ...text, maxLength },
 });
 
+function lineWrite(place: "db" | "bucket", units: readonly string[]): Operation {
+  return {
+    summary: `Take line protocol in (${place === "db" ? "InfluxDB 1" : "InfluxDB 2"})`,
+    description: words(
+      "Each point becomes a row of the dataset that takes its measurement. Answers when the rows are",
+      "on disk and visible; points that cannot be taken are dead letters, and the answer is then 400",
+      "with `partial write`. Errors have the form that InfluxDB's clients expect.",
+    ),
+    tag: "rows",
+    parameters: [
+      query(place, "Any name: all of them are the project.", text),
+      query("precision", "Unit of the timestamps; nanoseconds if left out.", {
+        type: "string",
+        enum: units,
+      }),
+      header("Idempotency-Key", "Makes a retry of this request safe.", 256),
+      header("Kurobe-Producer", "Whose watermark these points move.", 128),
+    ],
+    body: { "text/plain": { ...text, description: "One point a line." } },
+    answers: [[204, "All points are stored.", {}]],
+    problems: [400, 408, 413, 415, 429, 507],
+  };
+}
+
+const influxQuery: Operation = {
+  summary: "SHOW DATABASES and CREATE DATABASE, and nothing else of InfluxQL",
+  tag: "operate",
+  parameters: [query("q", "The statements.", text)],
+  answers: [[200, "What InfluxDB would answer.", json(object)]],
+  problems: [400],
+};
+
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /v1/datasets/{name}/rows": {
     summary: "Take rows in",
@@ -92,6 +124,23 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     },
     answers: [[200, "What became of the rows.", json(ref("Ingested"))]],
     problems: [400, 404, 408, 413, 415, 422, 429, 507],
+  },
+  "POST /write": lineWrite("db", ["n", "u", "ms", "s", "m", "h"]),
+  "POST /api/v2/write": lineWrite("bucket", ["ns", "us", "ms", "s"]),
+  "GET /query": influxQuery,
+  "POST /query": influxQuery,
+  "GET /ping": {
+    summary: "Is the server there, as InfluxDB's clients ask",
+    tag: "operate",
+    answers: [[204, "It is.", {}]],
+    isPublic: true,
+  },
+  "GET /health": {
+    summary: "Can it take and answer requests, as InfluxDB's clients ask",
+    tag: "operate",
+    answers: [[200, "It can.", json(object)]],
+    problems: [503],
+    isPublic: true,
   },
   "GET /v1/datasets/{name}/rows": {
     summary: "Read rows a page at a time",

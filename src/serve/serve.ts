@@ -7,6 +7,8 @@ import { type Door } from "./door.ts";
 import { guardOf } from "./guard.ts";
 import { lingerAfter } from "./lingering.ts";
 import { codedError, PROBLEM_TYPE, problemOf, problemText, retryAfterSeconds } from "./problem.ts";
+import { influxHandshakeRoutes } from "./influx/handshake.ts";
+import { lineWriteRoutes } from "./influx/line-write.ts";
 import { checkpointRoutes } from "./routes/checkpoints.ts";
 import { datasetRoutes } from "./routes/datasets.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
@@ -23,6 +25,8 @@ import { verifyRoutes } from "./routes/verify.ts";
 const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   healthRoutes,
   rowsInRoutes,
+  lineWriteRoutes,
+  influxHandshakeRoutes,
   pageRoutes,
   datasetRoutes,
   deadLetterRoutes,

@@ -1,6 +1,7 @@
 /** Rows that were refused: read them, send them again, throw them away. */
 import { type FastifyInstance } from "fastify";
 import { z } from "zod";
+import { LINE_PROTOCOL } from "../../plan/line-protocol.ts";
 import { commandLimits } from "../command-limits.ts";
 import { type Door } from "../door.ts";
 import { readCommand } from "../json-body.ts";
@@ -23,7 +24,7 @@ export function deadLetterRoutes(app: FastifyInstance, door: Door): void {
   app.get<Named>("/v1/datasets/:name/dead-letters", async (request, reply) => {
     const { name } = request.params;
     const { engine, ingest } = door.rooms;
-    ingest.checkDataset(name);
+    if (name !== LINE_PROTOCOL) ingest.checkDataset(name);
     const { limit: text } = parametersOf(request, ["limit"]);
     const limit = countParameter("limit", text, { from: 1, to: MAX_LETTERS, otherwise: 20 });
     const letters = await engine.deadLetters(name, { limit });
@@ -39,7 +40,7 @@ export function deadLetterRoutes(app: FastifyInstance, door: Door): void {
   app.post<Named>("/v1/datasets/:name/dead-letters/retry", async (request, reply) => {
     const { name } = request.params;
     const { engine, ingest } = door.rooms;
-    ingest.checkDataset(name);
+    if (name !== LINE_PROTOCOL) ingest.checkDataset(name);
     parametersOf(request, []);
     const { ids } = await readCommand(request, LetterChoice, commandLimits(door));
     const result = await engine.retryDeadLetters(name, ids ?? null);
@@ -49,7 +50,7 @@ export function deadLetterRoutes(app: FastifyInstance, door: Door): void {
   app.delete<Named>("/v1/datasets/:name/dead-letters", async (request, reply) => {
     const { name } = request.params;
     const { engine, ingest } = door.rooms;
-    ingest.checkDataset(name);
+    if (name !== LINE_PROTOCOL) ingest.checkDataset(name);
     parametersOf(request, []);
     const { ids } = await readCommand(request, LetterChoice, commandLimits(door));
     const result = await engine.purgeDeadLetters(name, ids ?? null);

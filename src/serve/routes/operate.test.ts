@@ -62,6 +62,7 @@ describe("status", () => {
     );
     expect(datasets.map(({ name, kind }) => `${kind} ${name}`).sort()).toEqual([
       "dataset ticks",
+      "dead_letters line_protocol.dead_letters",
       "dead_letters ticks.dead_letters",
       "late_rows ticks.late_rows",
       "window bars",
