@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** Text of `kurobe.config.ts`. */
   readonly project: string;
   readonly args?: readonly string[];
+  /** Default `start`. */
+  readonly verb?: "start" | "dev";
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -57,7 +59,7 @@ export async function projectDirectory(): Promise<AsyncDisposable & { readonly p
   };
 }
 
-async function writeProject(directory: string, project: string): Promise<void> {
+export async function writeProject(directory: string, project: string): Promise<void> {
   await mkdir(join(directory, "node_modules"), { recursive: true });
   if (!existsSync(join(directory, "node_modules/kurobe"))) {
     await symlink(ROOT, join(directory, "node_modules/kurobe"), "dir");
@@ -107,9 +109,9 @@ const START = ["--port", "0", "--token", TOKEN, "--json", "--log-level", "warn"]
 /** Resolves when the engine is ready. Throws with its stderr when it ends before that. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (!existsSync(MAIN)) throw new Error("the package is not built: npm run build");
-  const { directory, project, args = [] } = options;
+  const { directory, project, args = [], verb = "start" } = options;
   await writeProject(directory, project);
-  const supervisor = spawn(process.execPath, [MAIN, "start", ...START, ...args], {
+  const supervisor = spawn(process.execPath, [MAIN, verb, ...START, ...args], {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
   });
