@@ -200,9 +200,10 @@ class OpenQuery implements Query {
   async #parquet(reading: Reading, statement: Statement, maxRows: number): Promise<Encoded> {
     const path = join(this.#options.stagingDirectory, `result-${randomUUID()}.parquet`);
     reading.defer(() => rm(path, { force: true }));
-    const rowCount = await reading.run(exportStatement(statement, path, maxRows));
+    const columns = await reading.describe(statement);
+    const rowCount = await reading.run(exportStatement(statement, { path, columns, maxRows }));
     if (rowCount > maxRows) throw tooManyRows(maxRows);
-    return { columns: [], bytes: createReadStream(path, { highWaterMark: FILE_PIECE_BYTES }) };
+    return { columns, bytes: createReadStream(path, { highWaterMark: FILE_PIECE_BYTES }) };
   }
 
   async *#bounded(bytes: AsyncIterable<Uint8Array>, reading: Reading): AsyncGenerator<Uint8Array> {

@@ -10,7 +10,7 @@ import {
 } from "../duckdb/duckdb.ts";
 import { type Slot } from "./slots.ts";
 import { type Watch } from "./watch.ts";
-import { computeStatement } from "./wrap.ts";
+import { computeStatement, emptyStatement } from "./wrap.ts";
 
 export interface ReadingParts {
   readonly slot: Slot;
@@ -65,6 +65,14 @@ export class Reading implements AsyncDisposable {
       this.#stream = await this.#connection.stream(statement, { signal });
       this.#iterator = this.#stream[Symbol.asyncIterator]();
       this.#first = await this.#next();
+    });
+  }
+
+  /** The columns of its result; most errors come here, before any row is computed. */
+  describe(statement: Statement): Promise<readonly Column[]> {
+    return this.#compute(async (signal) => {
+      await using stream = await this.#connection.stream(emptyStatement(statement), { signal });
+      return stream.columns;
     });
   }
 

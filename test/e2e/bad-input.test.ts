@@ -179,7 +179,7 @@ describe("rows that are none", () => {
 describe("bodies that are none", () => {
   it("truncated and damaged Parquet is refused", async () => {
     const parquet = await asParquet(
-      'SELECT CAST("at" AS TIMESTAMPTZ) AS "at", id + 5000 AS id, kind FROM events WHERE id < 100',
+      'SELECT "at", id + 5000 AS id, kind FROM events WHERE id < 100',
     );
     const headers = { "content-type": "application/vnd.apache.parquet" };
     for (const keep of [0, 3, 4, 12, parquet.length >> 1, parquet.length - 1]) {
@@ -197,7 +197,7 @@ describe("bodies that are none", () => {
 
   it("Parquet with flipped bytes never harms more than itself", async () => {
     const parquet = await asParquet(
-      'SELECT CAST("at" AS TIMESTAMPTZ) AS "at", id + 9000 AS id, kind FROM events WHERE id < 100',
+      'SELECT "at", id + 9000 AS id, kind FROM events WHERE id < 100',
     );
     const headers = { "content-type": "application/vnd.apache.parquet" };
     for (let at = 4; at < parquet.length; at += 97) {
