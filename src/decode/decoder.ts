@@ -7,7 +7,7 @@ import { type Disk } from "../core/disk.ts";
 import { assert, isKurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { sql, type Sql } from "../core/sql.ts";
-import { type Connection, type Database } from "../duckdb/duckdb.ts";
+import { type Connection, type Database, filePattern } from "../duckdb/duckdb.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
 import {
@@ -254,7 +254,7 @@ function readerOf(format: TextPieces["format"], dataset: DatasetPlan, path: stri
   };
   if (format.kind === "ndjson") {
     const columns = sql.join(dataset.columns.map((column) => typed(column.name)));
-    return sql`read_json(${sql.literal(path)}, format = 'newline_delimited', records = true,
+    return sql`read_json(${sql.literal(filePattern(path))}, format = 'newline_delimited', records = true,
       columns = {${columns}})`;
   }
   // Columns that the file lacks are null or have a default; CSV names come from the file.
@@ -265,7 +265,7 @@ function readerOf(format: TextPieces["format"], dataset: DatasetPlan, path: stri
     return sql`, CAST(NULL AS ${type}) AS ${sql.id(column.name)}`;
   });
   const names = sql.join(format.columns.map((name) => sql.id(name)));
-  return sql`(SELECT ${names}${sql.join(nulls, "")} FROM read_csv(${sql.literal(path)},
+  return sql`(SELECT ${names}${sql.join(nulls, "")} FROM read_csv(${sql.literal(filePattern(path))},
     auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', nullstr = '',
     allow_quoted_nulls = false, strict_mode = false, columns = {${present}}))`;
 }

@@ -5,7 +5,7 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type ErrorCode } from "../core/error-catalog.ts";
 import { isKurobeError, type KurobeError } from "../core/errors.ts";
-import { type Connection } from "../duckdb/duckdb.ts";
+import { type Connection, filePattern } from "../duckdb/duckdb.ts";
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
 import { type Batch, type DecodeLimits, type Decoded, type Reject } from "./batch.ts";
@@ -132,9 +132,9 @@ async function logicalSize(
 ): Promise<{ rows: number; bytes: number }> {
   const [size] = await connection.rows<{ rows: bigint; bytes: bigint }>(
     sql`SELECT
-          (SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata(${sql.literal(path)})) AS rows,
+          (SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata(${sql.literal(filePattern(path))})) AS rows,
           (SELECT CAST(coalesce(sum(total_uncompressed_size), 0) AS BIGINT)
-             FROM parquet_metadata(${sql.literal(path)})) AS bytes`,
+             FROM parquet_metadata(${sql.literal(filePattern(path))})) AS bytes`,
   );
   return { rows: Number(size?.rows ?? 0), bytes: Number(size?.bytes ?? 0) };
 }
@@ -145,7 +145,7 @@ async function columnTypes(
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await connection.rows<{ name: string; type: string }>(
     sql`SELECT column_name AS name, column_type AS type
-          FROM (DESCRIBE FROM read_parquet(${sql.literal(path)}))`,
+          FROM (DESCRIBE FROM read_parquet(${sql.literal(filePattern(path))}))`,
   );
   return new Map(rows.map((row) => [row.name, row.type]));
 }
@@ -255,7 +255,7 @@ async function stageChecked(
   fileTypes: ReadonlyMap<string, string>,
 ): Promise<{ readonly rejects: readonly Reject[]; readonly stored: number }> {
   const { dataset, table, path, limits } = context;
-  const reader = sql`read_parquet(${sql.literal(path)}, file_row_number = true)`;
+  const reader = sql`read_parquet(${sql.literal(filePattern(path))}, file_row_number = true)`;
   const columns = dataset.columns.map((column) => {
     const typed = readColumn(column, fileTypes.get(column.name));
     const type = sql.keyword(columnTypeToDuckdb(column.type));

@@ -4,6 +4,7 @@ import { KurobeError } from "../core/errors.ts";
 import { sql } from "../core/sql.ts";
 import { Connection } from "./connection.ts";
 import { duckdbError } from "./failure.ts";
+import { filePattern } from "./file-pattern.ts";
 
 export interface DatabaseOptions {
   /**
@@ -65,7 +66,10 @@ function settings(options: DatabaseOptions): Readonly<Record<string, string>> {
  * In this order: directories can only be named while access is open, and nothing after the lock.
  */
 function lockdown(options: DatabaseOptions): ReturnType<typeof sql> {
-  const directories = options.allowedDirectories.map((path) => sql.literal(path));
+  // Permission is asked for the text of a pattern first, and then for what it matches.
+  const directories = options.allowedDirectories
+    .flatMap((path) => [...new Set([path, filePattern(path)])])
+    .map((path) => sql.literal(path));
   const temporary = options.temporaryDirectory ?? "";
   const steps = [
     sql`SET GLOBAL TimeZone = 'UTC'`,
@@ -114,6 +118,7 @@ class OpenDatabase implements Database {
 }
 
 export { Connection, type Prepared, type Statement } from "./connection.ts";
+export { filePattern } from "./file-pattern.ts";
 export { ColumnVector, type Column } from "./column.ts";
 export { type ResultChunk } from "./result.ts";
 export { type ResultStream } from "./stream.ts";

@@ -1,13 +1,10 @@
 /** How SQL names our Parquet files, and what their footers say. */
 import { sql, type Sql } from "../core/sql.ts";
-import { type Connection } from "../duckdb/duckdb.ts";
+import { type Connection, filePattern } from "../duckdb/duckdb.ts";
 
-/**
- * The argument of `read_parquet` for exactly this file. DuckDB takes `[`, `*` and `?` for patterns,
- * and a data directory below `a[b]` would be read from its neighbour `ab`.
- */
+/** The argument of `read_parquet` for exactly this file. */
 export function parquetFile(path: string): Sql {
-  return sql.literal(path.replaceAll(/[[*?]/g, "[$&]"));
+  return sql.literal(filePattern(path));
 }
 
 /** Rows by the file's footer, without reading the rest. */
