@@ -23,6 +23,16 @@ export { type TimePart, type TimeUnit } from "./project/expression.ts";
 export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";
 export { type NewRow, type Row } from "./project/row.ts";
 export {
+  file,
+  secret,
+  webhook,
+  type FileSpec,
+  type Secret,
+  type SecretText,
+  type SinkDefinition,
+  type WebhookSpec,
+} from "./project/sink.ts";
+export {
   hopping,
   tumbling,
   type HoppingSpec,

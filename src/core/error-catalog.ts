@@ -11,6 +11,7 @@ import { PLATFORM_ERRORS } from "./error-catalog/platform.ts";
 import { PROJECT_ERRORS } from "./error-catalog/project.ts";
 import { QUERY_ERRORS } from "./error-catalog/query.ts";
 import { SERVE_ERRORS } from "./error-catalog/serve.ts";
+import { SINKS_ERRORS } from "./error-catalog/sinks.ts";
 import { STORAGE_ERRORS } from "./error-catalog/storage.ts";
 
 export const ERROR_CATALOG = {
@@ -22,6 +23,7 @@ export const ERROR_CATALOG = {
   ...ENGINE_ERRORS,
   ...INGEST_ERRORS,
   ...QUERY_ERRORS,
+  ...SINKS_ERRORS,
   ...SERVE_ERRORS,
   ...PLATFORM_ERRORS,
   ...BENCH_ERRORS,

@@ -23,7 +23,11 @@ export type Control =
       readonly dataset: string;
       /** Null: all of them. */
       readonly ids: readonly number[] | null;
-    };
+    }
+  /** For one stage alone, which knows what it means. */
+  | { readonly kind: "stage"; readonly stage: string; readonly command: unknown };
+
+type LetterControl = Exclude<Control, { readonly kind: "stage" }>;
 
 export function encodeControl(control: Control): Uint8Array {
   return Buffer.from(JSON.stringify(control));
@@ -85,7 +89,7 @@ export async function stageBatches(
 }
 
 /** Takes dead letters back by tombstones. Call before the control's own rows are applied. */
-export async function applyControl(tx: Transaction, control: Control): Promise<void> {
+export async function applyControl(tx: Transaction, control: LetterControl): Promise<void> {
   const name = deadLettersOf(control.dataset);
   const ids = control.ids;
   const chosen =

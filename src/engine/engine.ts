@@ -4,10 +4,14 @@
  */
 import { type BatchEntry, type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan, type Plan } from "../plan/plan.ts";
+import { type Change } from "./changes.ts";
 import { type CheckpointRecord } from "./checkpointer.ts";
+import { type Exported, type ExportOptions } from "./export.ts";
 import { type DatasetCounts } from "./counters.ts";
 import { type Outcome } from "./outcome.ts";
 
+export { type Change, type JsonCell } from "./changes.ts";
+export { type Exported, type ExportOptions } from "./export.ts";
 export { type CheckpointRecord } from "./checkpointer.ts";
 export { type Outcome } from "./outcome.ts";
 
@@ -99,6 +103,24 @@ export interface Engine extends AsyncDisposable {
     ids: readonly number[] | null,
   ): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }>;
   purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }>;
+
+  /** Sends a stage a command through the log: a replay does the same. Resolves when it is done. */
+  command(stage: string, command: unknown): Promise<void>;
+  /**
+   * Rows of a stored table in the order in which they were written, corrections and rows that were
+   * taken back included. Of rows that were merged long ago only the newest of a key is left.
+   */
+  changes(
+    table: string,
+    options: { readonly afterSeq: number; readonly limit: number },
+  ): Promise<readonly Change[]>;
+
+  /**
+   * Writes the next rows of a stored table that a checkpoint holds into files of the data
+   * directory's staging folder. Null when there are none after `afterSeq`. The caller removes the
+   * files.
+   */
+  exportSettled(table: string, options: ExportOptions): Promise<Exported | null>;
 
   /** What SQL may name: for `query/`. */
   readonly relations: EngineRelations;

@@ -62,6 +62,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   const connection = opening.own(await database.connect());
   const background = opening.own(await database.connect());
   const reader = opening.own(await database.connect());
+  const exporter = opening.own(await database.connect());
   const tables = await openTables(plan, connection, store, directory);
   const decoder = opening.own(
     await openDecoder({
@@ -75,6 +76,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   const counters = new Counters();
   const receipts = new Receipts();
   restoreOperators(store, counters, stages);
+  for (const stage of stages) stage.opened?.((name) => tables.get(name)?.nextSeq ?? 1);
   const receiptTable = tables.get(RECEIPTS);
   if (receiptTable !== undefined) await receipts.load(connection, receiptTable);
   const commits = new Commits();
@@ -117,6 +119,8 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     stages,
     ticking: deps.ticking,
     reader,
+    exporter,
+    staging: join(directory, "staging"),
     relations,
     records,
     commits,
@@ -158,6 +162,7 @@ async function openTables(
     const table = new Table(stored, directory);
     table.chunks = store.chunksOf(table.name);
     table.nextSeq = store.nextSeqOf(table.name);
+    table.memoryFromSeq = table.nextSeq;
     table.repeatDays = store.repeatDaysOf(table.name);
     tables.set(table.name, table);
     await connection.run(table.createMemoryTable(table.generation));

@@ -26,11 +26,19 @@ export interface Stage {
   /** Late rows (beyond what their windows allow) by `_seq`, for the caller's answer. */
   apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]>;
   tick(tx: Transaction, receivedAtUs: bigint): Promise<void>;
-  commit(): void;
+  /** A command of this stage's own, as it was given to `Engine.command`; plain JSON. */
+  control?(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<void>;
+  /** `position`: the last entry of the group that is now visible. */
+  commit(position: number): void;
   rollback(): void;
   /** Plain JSON of what a checkpoint must carry. */
   state(): unknown;
   restore(state: unknown): void;
+  /**
+   * Called once, after `restore` and before the replay. `nextSeqOf` gives the first free `_seq` of a
+   * table, as of the last commit.
+   */
+  opened?(nextSeqOf: (table: string) => number): void;
   /** For status pages: plain JSON. */
   status(): Readonly<Record<string, unknown>>;
 }

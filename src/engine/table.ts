@@ -36,6 +36,9 @@ export class Table {
   memoryRows = 0;
   frozenRows = 0;
   nextSeq = 1;
+  /** Rows from this `_seq` on are in memory tables; those before it in chunks. */
+  memoryFromSeq = 1;
+  #thawedSeq = 1;
   chunks: readonly ChunkRecord[] = [];
   /** Days (since the epoch) in which memory and chunks together may hold two rows of one key. */
   repeatDays: ReadonlySet<number> = new Set();
@@ -149,6 +152,32 @@ export class Table {
     return sql`(${sql.join(parts, " UNION ALL ")})`;
   }
 
+  /**
+   * A sub-select over rows as they were written, newer and older ones of a key alike, with
+   * `_deleted` where the table has it. A merge of chunks leaves the newest row of a key only.
+   */
+  written({ afterSeq }: { readonly afterSeq: number }): Sql {
+    const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const where = sql`WHERE _seq > ${sql.literal(afterSeq)}`;
+    const parts = this.memoryTables().map((table) => sql`SELECT ${names} FROM ${table} ${where}`);
+    if (afterSeq + 1 < this.memoryFromSeq) {
+      const { plan } = this.stored;
+      const rows = chunkRelation(plan, this.hiddenColumns, this.chunks, this.#chunkRoot, {});
+      if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c ${where}`);
+    }
+    return sql`(${sql.join(parts, " UNION ALL ")})`;
+  }
+
+  /** As `written`, of the rows that a checkpoint holds; null where no chunk is left. */
+  settled(range: { readonly afterSeq: number; readonly throughSeq: number }): Sql | null {
+    const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const { plan } = this.stored;
+    const rows = chunkRelation(plan, this.hiddenColumns, this.chunks, this.#chunkRoot, {});
+    if (rows === null) return null;
+    return sql`(SELECT ${names} FROM ${rows} AS c
+      WHERE _seq > ${sql.literal(range.afterSeq)} AND _seq <= ${sql.literal(range.throughSeq)})`;
+  }
+
   #timeConditions({ fromUs, toUs }: RelationOptions): Sql[] {
     const at = sql.id(this.stored.plan.eventTime);
     const conditions: Sql[] = [];
@@ -181,6 +210,7 @@ export class Table {
     assert(this.frozen === null, `table ${this.name} is frozen twice`);
     this.frozen = this.generation;
     this.frozenRows = this.memoryRows;
+    this.#thawedSeq = this.nextSeq;
     this.generation += 1;
     this.memoryRows = 0;
   }
@@ -190,6 +220,7 @@ export class Table {
     this.frozen = null;
     this.frozenRows = 0;
     this.chunks = chunks;
+    this.memoryFromSeq = this.#thawedSeq;
   }
 
   /** The frozen rows were copied into the current generation. */

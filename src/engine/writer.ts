@@ -66,7 +66,9 @@ export class Writer {
         return group.entries.map((entry) => byPosition.get(entry.position) ?? null);
       });
       const changed = tx.commit();
-      for (const part of [receipts, counters, ...stages]) part.commit();
+      for (const part of [receipts, counters]) part.commit();
+      const last = group.entries.at(-1)?.position ?? this.appliedPosition;
+      for (const stage of stages) stage.commit(last);
       this.#advance(group);
       if (changed.length > 0) this.#deps.onCommit(changed);
       return outcomes;
@@ -80,7 +82,14 @@ export class Writer {
     if (entry.header.kind === "tick") {
       for (const stage of this.#deps.stages) await stage.tick(tx, entry.header.receivedAtUs);
     }
-    if (entry.header.kind === "control") await applyControl(tx, decodeControl(entry.body));
+    if (entry.header.kind !== "control") return;
+    const control = decodeControl(entry.body);
+    if (control.kind !== "stage") await applyControl(tx, control);
+    else {
+      // A stage that the project no longer has is commanded by nobody.
+      const stage = this.#deps.stages.find((one) => one.name === control.stage);
+      await stage?.control?.(tx, control.command, entry.header.receivedAtUs);
+    }
   }
 
   #advance(group: Group): void {

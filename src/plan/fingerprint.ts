@@ -4,8 +4,10 @@ import { type Plan } from "./plan.ts";
 
 /** SHA-256, in hex, of the plan without its fingerprint in canonical JSON. */
 export function fingerprintOf(content: Omit<Plan, "fingerprint">): string {
-  const { formatVersion, name, datasets, windows } = content;
-  const text = canonicalJson({ formatVersion, name, datasets, windows });
+  const { formatVersion, name, datasets, windows, sinks } = content;
+  // Projects without sinks keep the fingerprint that they had before there were any.
+  const delivered = sinks.length === 0 ? {} : { sinks };
+  const text = canonicalJson({ formatVersion, name, datasets, windows, ...delivered });
   return createHash("sha256").update(text).digest("hex");
 }
 

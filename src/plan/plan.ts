@@ -3,6 +3,9 @@
  * below read.
  */
 import { type Aggregate, type Expression } from "./expression.ts";
+import { type SinkPlan } from "./sink-plan.ts";
+
+export { type SinkPlan } from "./sink-plan.ts";
 
 export type ColumnType =
   | {
@@ -134,6 +137,8 @@ export interface Plan {
   readonly datasets: readonly DatasetPlan[];
   /** Sorted by name. */
   readonly windows: readonly WindowPlan[];
+  /** Sorted by name. */
+  readonly sinks: readonly SinkPlan[];
   /** SHA-256 of the rest in canonical JSON. */
   readonly fingerprint: string;
 }

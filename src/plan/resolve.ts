@@ -7,6 +7,7 @@ import { checkRelationName } from "./names.ts";
 import { type Plan } from "./plan.ts";
 import { type Problem, Problems, show } from "./problem.ts";
 import { isRecord, resolveDataset } from "./resolve-dataset.ts";
+import { resolveSink } from "./resolve-sink.ts";
 import { resolveWindow } from "./resolve-window.ts";
 
 const MAX_RELATIONS = 1000;
@@ -33,7 +34,7 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
       "defineProject({ name: …, datasets: { … } })",
     );
   }
-  problems.unknownKeys(spec, ["name", "datasets", "windows"]);
+  problems.unknownKeys(spec, ["name", "datasets", "windows", "sinks"]);
   const name = resolveName(spec["name"], problems.at("name"));
   const declared = relations(spec["datasets"], problems.at("datasets"), true);
   const declaredWindows = relations(spec["windows"], problems.at("windows"), false);
@@ -55,11 +56,22 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     const window = resolveWindow(key, value, sources, problems.at("windows").at(key));
     return window === undefined ? [] : [window];
   });
+  const named = [...declared, ...declaredWindows];
+  const delivered = {
+    names: named.map(([key]) => key),
+    datasets: declared.map(([key]) => key),
+    nameOf: (value: unknown) => named.find((one) => one[1] === value)?.[0],
+  };
+  const sinks = relations(spec["sinks"], problems.at("sinks"), false).flatMap(([key, value]) => {
+    const sink = resolveSink(key, value, delivered, problems.at("sinks").at(key));
+    return sink === undefined ? [] : [sink];
+  });
   const content = {
     formatVersion: 1 as const,
     name,
     datasets: datasets.map((one) => one.plan).sort(byName),
     windows: [...windows].sort(byName),
+    sinks: [...sinks].sort(byName),
   };
   return { ...content, fingerprint: fingerprintOf(content) };
 }

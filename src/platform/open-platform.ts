@@ -1,5 +1,5 @@
 /** Opens the rooms in order, closes them in reverse: the only place that knows all of them. */
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Disk } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
@@ -20,6 +20,8 @@ import { lockDirectory } from "../log/directory-lock.ts";
 import { type Log, logDirectory, openLog } from "../log/log.ts";
 import { DEFAULT_LOG_SETTINGS } from "../log/log-settings.ts";
 import { type Plan } from "../plan/plan.ts";
+import { Outbox, withoutDroppedSources } from "../sinks/outbox.ts";
+import { openSinks, type Sinks, type SinkStatus } from "../sinks/sinks.ts";
 import { sweep } from "../storage/sweep.ts";
 import { windowStage, withoutDropped } from "../windows/window-stage.ts";
 
@@ -42,6 +44,12 @@ export interface PlatformDeps {
   readonly disk?: Disk;
   readonly clock?: Clock;
   readonly onRecovery?: ((progress: RecoveryProgress) => void) | undefined;
+  /** Where sinks find their secrets; the process's own by default. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The project's folder, from which relative paths count; the data directory's own by default. */
+  readonly folder?: string;
+  /** A receiver has begun, or stopped, to fail. */
+  readonly onSinkTrouble?: ((status: SinkStatus) => void) | undefined;
 }
 
 export interface Platform extends AsyncDisposable {
@@ -53,6 +61,7 @@ export interface Platform extends AsyncDisposable {
   readonly log: Log;
   readonly engine: Engine;
   readonly ingest: Ingest;
+  readonly sinks: Sinks;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
   /**
@@ -81,8 +90,12 @@ export async function openPlatform(
   const below: Below = { directory, disk, clock, log, settings, onRecovery: deps.onRecovery };
   const checkpoint = await changePlan(below, plan, found);
   const store = new CheckpointStore({ disk, clock, directory }, plan, log.logId, checkpoint);
-  const { engine, database } = opening.own(await openRooms(below, plan, store));
+  const { engine, database, outbox } = opening.own(await openRooms(below, plan, store));
   const ingest = openIngest(plan, { engine, limits: settings });
+  const { environment = process.env, folder = dirname(directory), onSinkTrouble } = deps;
+  const sinks = opening.own(
+    await openSinks({ engine, outbox, clock, environment, folder, onTrouble: onSinkTrouble }),
+  );
   const lifetime = opening.move();
   return {
     plan,
@@ -93,6 +106,7 @@ export async function openPlatform(
     log,
     engine,
     ingest,
+    sinks,
     lost: lock.signal,
     warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
@@ -112,6 +126,7 @@ interface Below {
 interface OpenRooms extends AsyncDisposable {
   readonly engine: Engine;
   readonly database: Database;
+  readonly outbox: Outbox;
 }
 
 async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Promise<OpenRooms> {
@@ -119,20 +134,22 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
   const { settings, ...deps } = below;
   const database = opening.own(await openPlatformDatabase(below.directory, settings));
   const windows = windowStage(plan);
+  const outbox = new Outbox(plan);
   const engine = opening.own(
     await openEngine(plan, {
       ...deps,
       database,
       store,
-      // Order is the contract: rows first (the engine's own), then the windows over them.
-      stages: [windows],
+      // Order is the contract: rows first (the engine's own), then the windows over them, then what
+      // is to be delivered of both.
+      stages: [windows, outbox],
       ticking: windows,
       settings,
       decodeLimits: { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes },
     }),
   );
   const lifetime = opening.move();
-  return { engine, database, [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose]() };
+  return { engine, database, outbox, [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose]() };
 }
 
 /**
@@ -145,8 +162,10 @@ async function changePlan(
   found: OpenedCheckpoint,
 ): Promise<OpenedCheckpoint> {
   const { clock, directory, disk, log, settings } = below;
-  const before = found.manifest?.plan;
-  if (before === undefined) return begin(below, plan, found);
+  const manifest = found.manifest?.plan;
+  if (manifest === undefined) return begin(below, plan, found);
+  // Manifests of earlier versions know nothing of sinks.
+  const before = { ...manifest, sinks: (manifest as Partial<Plan>).sinks ?? [] };
   if (before.fingerprint === plan.fingerprint) return found;
   const change = planChange(before, plan);
   refuseChange(change, settings.acceptDestructive);
@@ -183,7 +202,8 @@ function operatorsAfter(operators: unknown, change: PlanChange): unknown {
   if (operators === null) return null;
   const { stages, ...rest } = operators as { readonly stages: Readonly<Record<string, unknown>> };
   const windows = withoutDropped(stages["windows"], change.dropped);
-  return { ...rest, stages: { ...stages, windows } };
+  const outbox = withoutDroppedSources(stages["outbox"], change.dropped);
+  return { ...rest, stages: { ...stages, windows, outbox } };
 }
 
 function refuseChange(change: PlanChange, acceptDestructive: boolean): void {

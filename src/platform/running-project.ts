@@ -47,6 +47,7 @@ export async function openRunningProject(
   await makeDataDirectory(dataDirectory);
   const token = await readOrMakeToken(dataDirectory, settings.token);
   // The doors open first: while the log is replayed they say so, instead of not being there.
+  const log = createLog(settings.logLevel);
   const server = opening.own(
     await openServer(plan, {
       settings: {
@@ -56,7 +57,7 @@ export async function openRunningProject(
         token,
         insecure: settings.allowInsecure,
       },
-      log: createLog(settings.logLevel),
+      log,
     }),
   );
   const platform = opening.own(
@@ -68,16 +69,25 @@ export async function openRunningProject(
           server.recovering(progress);
           deps.onRecovery?.(progress);
         },
+        folder: order.projectDirectory,
+        onSinkTrouble: ({ name, state, lagRows, lastError }) => {
+          const isTrouble = state === "retrying" || state === "blocked";
+          log[isTrouble ? "warn" : "info"](
+            { sink: name, state, lagRows, lastError },
+            isTrouble ? "a sink does not deliver" : "a sink delivers again",
+          );
+        },
       },
     ),
   );
-  const { engine, ingest, database } = platform;
+  const { engine, ingest, database, sinks } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
   server.open({
     ingest,
     engine,
     database,
     query,
+    sinks,
     verify: (options) => verifyPlatform(platform, options),
   });
   const lifetime = opening.move();

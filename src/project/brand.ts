@@ -2,7 +2,7 @@
 
 export const BRAND: unique symbol = Symbol.for("kurobe.kind") as never;
 
-export type Kind = "project" | "dataset" | "window" | "column" | "expression";
+export type Kind = "project" | "dataset" | "window" | "column" | "expression" | "secret" | "sink";
 
 export interface Branded<K extends Kind> {
   readonly [BRAND]: K;

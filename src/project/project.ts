@@ -1,6 +1,7 @@
 /** What the user declares, exactly as written: plain frozen values; nothing happens on import. */
 import { BRAND, type Branded } from "./brand.ts";
 import { type DatasetDefinition } from "./dataset.ts";
+import { type SinkDefinition } from "./sink.ts";
 import { type WindowDefinition } from "./window.ts";
 
 export interface ProjectSpec {
@@ -8,6 +9,8 @@ export interface ProjectSpec {
   readonly name: string;
   readonly datasets: Readonly<Record<string, DatasetDefinition>>;
   readonly windows?: Readonly<Record<string, WindowDefinition>>;
+  /** Where rows and results are delivered to. */
+  readonly sinks?: Readonly<Record<string, SinkDefinition>>;
 }
 
 export interface ProjectDefinition<S extends ProjectSpec = ProjectSpec> extends Branded<"project"> {

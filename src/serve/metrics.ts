@@ -2,14 +2,14 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Registry } from "prom-client";
 import { RequestTimes } from "./request-times.ts";
-import { type ServedStatus } from "./rooms.ts";
+import { type ServedSink, type ServedStatus } from "./rooms.ts";
 
 const NANOSECONDS = 1e9;
 
 export class Metrics implements Disposable {
   readonly #registry = new Registry();
   readonly #lag = monitorEventLoopDelay({ resolution: 20 });
-  readonly #set: (status: ServedStatus, pendingBytes: number) => void;
+  readonly #set: (status: Measured, pendingBytes: number) => void;
   readonly requests = new RequestTimes();
   readonly liveClients: Gauge;
   readonly receivedBytes: Counter;
@@ -36,7 +36,7 @@ export class Metrics implements Disposable {
   }
 
   /** Status is null while the log is still being read back. */
-  async text(status: ServedStatus | null, pendingBytes: number): Promise<string> {
+  async text(status: Measured | null, pendingBytes: number): Promise<string> {
     if (status !== null) this.#set(status, pendingBytes);
     return `${await this.#registry.metrics()}\n${this.requests.text()}`;
   }
@@ -80,12 +80,15 @@ export class Metrics implements Disposable {
   }
 }
 
+/** The machine with its sinks. */
+type Measured = ServedStatus & { readonly sinks: readonly ServedSink[] };
+
 interface Reading {
   readonly help: string;
   /** Label names in order; none where there is one value. */
   readonly labels: readonly string[];
   /** One label value per name, then the number. */
-  readonly values: (status: ServedStatus) => readonly (readonly [...string[], number])[];
+  readonly values: (status: Measured) => readonly (readonly [...string[], number])[];
 }
 
 const one = (help: string, value: (status: ServedStatus) => number): Reading => ({
@@ -110,6 +113,12 @@ const ofWindows = (
   help,
   labels: ["window"],
   values: ({ windows }) => present(windows.map((window) => [window.name, value(window)])),
+});
+
+const ofSinks = (help: string, value: (sink: ServedSink) => number): Reading => ({
+  help,
+  labels: ["sink"],
+  values: ({ sinks }) => sinks.map((sink) => [sink.name, value(sink)]),
 });
 
 function present(
@@ -155,6 +164,17 @@ const READINGS: Readonly<Record<string, Reading>> = {
     "Event time up to which windows are closed.",
     ({ closedUntilUs }) => seconds(closedUntilUs),
   ),
+  kurobe_sink_lag_rows: ofSinks("Rows that wait to be delivered.", ({ lagRows }) => lagRows),
+  kurobe_sink_lag_seconds: ofSinks(
+    "How long the receiver has not had everything.",
+    ({ lagMs }) => lagMs / 1000,
+  ),
+  kurobe_sink_delivered_total: ofSinks("Rows delivered.", ({ delivered }) => delivered),
+  kurobe_sink_skipped_total: ofSinks("Rows left out by policy.", ({ skipped }) => skipped),
+  kurobe_sink_failures_total: ofSinks("Tries that failed.", ({ failures }) => failures),
+  kurobe_sink_up: ofSinks("1 while the receiver takes deliveries.", ({ state }) =>
+    state === "retrying" || state === "blocked" ? 0 : 1,
+  ),
   kurobe_applied_position: one(
     "Log position of the last applied entry.",
     ({ appliedPosition }) => appliedPosition,
@@ -194,7 +214,7 @@ const READINGS: Readonly<Record<string, Reading>> = {
   ),
 };
 
-function statusGauges(registers: Registry[]): (status: ServedStatus, pendingBytes: number) => void {
+function statusGauges(registers: Registry[]): (status: Measured, pendingBytes: number) => void {
   const pending = new Gauge({
     name: "kurobe_pending_body_bytes",
     help: "Bodies that are being read or wait to be applied.",

@@ -235,6 +235,29 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "operate",
     answers: [[200, "Positions, counts, memory.", json(object)]],
   },
+  "GET /v1/sinks": {
+    summary: "List sinks with what waits for them",
+    tag: "operate",
+    answers: [[200, "State and lag of each.", json(listOf("sinks", object))]],
+  },
+  "POST /v1/sinks/{name}/pause": {
+    summary: "Stop delivering to a sink until it is resumed",
+    tag: "operate",
+    answers: [[200, "Its state.", json(object)]],
+    problems: [404],
+  },
+  "POST /v1/sinks/{name}/resume": {
+    summary: "Deliver to a sink again",
+    tag: "operate",
+    answers: [[200, "Its state.", json(object)]],
+    problems: [404],
+  },
+  "POST /v1/sinks/{name}/retry": {
+    summary: "Try a sink that fails or is blocked again now",
+    tag: "operate",
+    answers: [[200, "Its state.", json(object)]],
+    problems: [404],
+  },
   "GET /v1/checkpoints": {
     summary: "List checkpoints, newest first",
     tag: "operate",

@@ -8,6 +8,7 @@ export interface Rooms {
   readonly ingest: Ingest;
   readonly query: Query;
   readonly engine: ServedEngine;
+  readonly sinks: ServedSinks;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /**
@@ -15,6 +16,27 @@ export interface Rooms {
    * throws the coded error of the first damage that it cannot go on from.
    */
   readonly verify: (options: { readonly signal: AbortSignal }) => AsyncIterable<object>;
+}
+
+/** The part of the sinks that is for operators. `Sinks` of `sinks/` fits. */
+export interface ServedSinks {
+  status(): readonly ServedSink[];
+  pause(name: string): Promise<ServedSink>;
+  resume(name: string): Promise<ServedSink>;
+  retry(name: string): ServedSink;
+}
+
+export interface ServedSink {
+  readonly name: string;
+  readonly kind: string;
+  readonly from: string;
+  readonly state: string;
+  readonly lagRows: number;
+  readonly lagMs: number;
+  readonly delivered: number;
+  readonly skipped: number;
+  readonly failures: number;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
 }
 
 export interface ReadingConnection extends AsyncDisposable {

@@ -18,6 +18,7 @@ import { metricsRoutes } from "./routes/metrics.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
 import { pageRoutes } from "./routes/pages.ts";
 import { rowsInRoutes } from "./routes/rows-in.ts";
+import { sinkRoutes } from "./routes/sinks.ts";
 import { sqlRoutes } from "./routes/sql.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { verifyRoutes } from "./routes/verify.ts";
@@ -33,6 +34,7 @@ const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   sqlRoutes,
   liveRoutes,
   statusRoutes,
+  sinkRoutes,
   checkpointRoutes,
   verifyRoutes,
   metricsRoutes,

@@ -113,7 +113,7 @@ export async function openServed(
   const plan = resolveProject(definition);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory, ...options.platform };
   const platform = opening.own(await openPlatform(plan, settings));
-  const { engine, ingest, database } = platform;
+  const { engine, ingest, database, sinks } = platform;
   const query = opening.own(
     await openQuery({
       database,
@@ -127,6 +127,7 @@ export async function openServed(
     engine,
     database,
     query,
+    sinks,
     verify: (verifying) => verifyPlatform(platform, verifying),
   };
   const rooms = options.wrap?.(real) ?? real;

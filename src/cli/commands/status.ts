@@ -3,6 +3,7 @@ import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
 import { showBytes, showCount, showElapsed } from "../figures.ts";
 import { type Output } from "../output.ts";
+import { showSinks, type SinkState } from "../show-sinks.ts";
 
 /** The part of `GET /v1/status` that is shown. */
 interface Status {
@@ -31,6 +32,7 @@ interface Status {
   };
   readonly datasets: readonly DatasetStatus[];
   readonly windows: readonly WindowStatus[];
+  readonly sinks: readonly SinkState[];
   readonly process: { readonly pid: number; readonly rssBytes: number };
 }
 
@@ -71,6 +73,10 @@ export const status = defineCommand({
     showEngine(answer, client.url, output);
     showDatasets(answer.datasets, output);
     showWindows(answer.windows, output);
+    if (answer.sinks.length > 0) {
+      output.line();
+      showSinks(answer.sinks, output);
+    }
   },
 });
 

@@ -8,7 +8,7 @@ export function metricsRoutes(app: FastifyInstance, door: Door): void {
     parametersOf(request, []);
     const rooms = door.isOpen ? door.rooms : null;
     const text = await door.metrics.text(
-      rooms?.engine.status() ?? null,
+      rooms === null ? null : { ...rooms.engine.status(), sinks: rooms.sinks.status() },
       rooms?.ingest.pendingBytes ?? 0,
     );
     return reply

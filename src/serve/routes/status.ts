@@ -1,7 +1,12 @@
 /** What the machine is doing: `GET /v1/status`. */
 import { type FastifyInstance } from "fastify";
 import { type Door } from "../door.ts";
-import { type ServedCheckpoint, type ServedDataset, type ServedWindow } from "../rooms.ts";
+import {
+  type ServedCheckpoint,
+  type ServedDataset,
+  type ServedSink,
+  type ServedWindow,
+} from "../rooms.ts";
 import { isoTime, isoTimeOrNull } from "../time-text.ts";
 import { parametersOf } from "../url-parameters.ts";
 
@@ -28,6 +33,7 @@ export function statusRoutes(app: FastifyInstance, door: Door): void {
       recovered: { ...status.recovered, elapsedMs: Math.round(status.recovered.elapsedMs) },
       datasets: status.datasets.map(datasetBody),
       windows: status.windows.map(windowBody),
+      sinks: door.rooms.sinks.status().map(sinkBody),
       process: {
         pid: process.pid,
         node: process.versions.node,
@@ -52,4 +58,8 @@ export function datasetBody({ watermarkUs, ...dataset }: ServedDataset): object 
 
 export function windowBody({ closedUntilUs, ...window }: ServedWindow): object {
   return { ...window, closedUntil: isoTimeOrNull(closedUntilUs) };
+}
+
+export function sinkBody({ lagMs, ...sink }: ServedSink): object {
+  return { ...sink, lagMs: Math.round(lagMs) };
 }

@@ -1,0 +1,47 @@
+/** The contract between the worker that delivers and what knows how to reach a receiver. */
+import { type SecretTextPlan } from "../plan/sink-plan.ts";
+import { KurobeError } from "../core/errors.ts";
+import { type Delivery } from "./delivery.ts";
+
+/**
+ * We promise (the worker): deliveries of one key come in order, one batch after the other, and come
+ * again until `deliver` succeeds. Caller promises (the destination): it returns when the receiver
+ * has all of them, fails with KRB_SINKS_REJECTED where repeating cannot help, and a repetition of
+ * what was delivered changes nothing at the receiver (or shows the same id again).
+ */
+export interface Destination extends AsyncDisposable {
+  readonly kind: "rows";
+  /** Deliveries a batch, at most. */
+  readonly batchRows: number;
+  /** Batches at once. */
+  readonly lanes: number;
+  deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<void>;
+}
+
+export interface DestinationDeps {
+  /** The value of a text that may be a secret. */
+  readonly reveal: (text: SecretTextPlan) => string;
+  readonly nowMs: () => number;
+}
+
+/** How long a receiver wants to be left alone, in milliseconds; null where it did not say. */
+export function waitOf(error: unknown): number | null {
+  if (!(error instanceof KurobeError)) return null;
+  const { retryAfterMs } = error.details;
+  return typeof retryAfterMs === "number" ? retryAfterMs : null;
+}
+
+/** From the environment; a missing variable is the user's mistake, named before anything starts. */
+export function revealFrom(
+  environment: Readonly<Record<string, string | undefined>>,
+): (text: SecretTextPlan) => string {
+  return (text) => {
+    if (typeof text === "string") return text;
+    const value = environment[text.secret];
+    if (value !== undefined && value !== "") return value;
+    throw new KurobeError(
+      "KRB_SINKS_SECRET",
+      `the environment variable ${text.secret}, which a sink names, is not set`,
+    );
+  };
+}

@@ -1,0 +1,346 @@
+/** Brings the rows of one sink to its receiver, in order per key, for as long as it takes. */
+import { createHash } from "node:crypto";
+import { isKurobeError, KurobeError } from "../core/errors.ts";
+import { type Engine } from "../engine/engine.ts";
+import { type SinkPlan } from "../plan/plan.ts";
+import { backOffMs } from "./back-off.ts";
+import { type Delivery, deliveryRules, type DeliveryRules } from "./delivery.ts";
+import { type Destination, waitOf } from "./destination.ts";
+import { type FileSink } from "./file-sink.ts";
+import { type Outbox } from "./outbox.ts";
+
+export interface SinkStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly from: string;
+  /**
+   * `idle`: everything is delivered. `retrying`: the receiver fails, and is tried again. `blocked`:
+   * it refuses a delivery.
+   */
+  readonly state: "idle" | "delivering" | "retrying" | "blocked" | "paused";
+  /** Rows that wait. */
+  readonly lagRows: number;
+  /** Since the receiver last had everything, in milliseconds; 0 when it has. */
+  readonly lagMs: number;
+  readonly delivered: number;
+  readonly skipped: number;
+  /** Since the process started. */
+  readonly failures: number;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
+}
+
+export interface SinkWorkerDeps {
+  readonly engine: Pick<Engine, "plan" | "changes" | "relations">;
+  readonly outbox: Outbox;
+  readonly destination: Destination | FileSink;
+  readonly monotonicMs: () => number;
+  readonly random: () => number;
+  /** Called when the state becomes, or stops being, one that a person should know of. */
+  readonly onTrouble: (status: SinkStatus) => void;
+}
+
+/** Rows that are read at once. */
+const MIN_PAGE_ROWS = 100;
+const MAX_PAGE_ROWS = 5_000;
+/** Batches of each lane that one page has. */
+const BATCHES_A_PAGE = 8;
+const STOP_MS = 3_000;
+/** How often a sink of files looks for a checkpoint that holds more. */
+const CHECKPOINT_LOOK_MS = 500;
+
+/** What became of the rows of a page, by `_seq`. */
+type Settled = Map<number, "delivered" | "skipped">;
+
+export class SinkWorker {
+  readonly sink: SinkPlan;
+  readonly #deps: SinkWorkerDeps;
+  readonly #rules: DeliveryRules;
+  readonly #ending = new AbortController();
+  #wakers = new Set<() => void>();
+  #state: SinkStatus["state"] = "idle";
+  #failures = 0;
+  #lastError: SinkStatus["lastError"] = null;
+  #isStopping = false;
+  #isRecovered = false;
+  #fileTries = 0;
+  #behindSinceMs: number | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(sink: SinkPlan, deps: SinkWorkerDeps) {
+    this.sink = sink;
+    this.#deps = deps;
+    const relation = deps.engine.relations.planOf(sink.from);
+    if (relation === undefined)
+      throw new KurobeError("KRB_CORE_ASSERTION", `no relation ${sink.from} for ${sink.name}`);
+    const epoch = deps.outbox.epochOf(sink.from);
+    this.#rules = deliveryRules(deps.engine.plan, sink, relation, epoch);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Something has changed: rows came, or a person wants it tried again at once. */
+  wake(): void {
+    const wakers = this.#wakers;
+    this.#wakers = new Set();
+    for (const resume of wakers) resume();
+  }
+
+  /** Rows came; a receiver that fails is not asked more often because of them. */
+  rowsCame(): void {
+    if (this.#state === "idle") this.wake();
+  }
+
+  /** What is on its way may arrive; a receiver that is slow is not waited for long. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.wake();
+    const timer = setTimeout(() => this.#ending.abort(), STOP_MS);
+    await this.#running;
+    clearTimeout(timer);
+    const { destination } = this.#deps;
+    if (destination.kind === "rows") await destination[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      if (this.#deps.outbox.cursorOf(this.sink.name).isPaused) {
+        await this.#restUntilWoken("paused");
+        continue;
+      }
+      if (this.#lagRows() === 0) {
+        this.#behindSinceMs = null;
+        await this.#restUntilWoken("idle");
+        continue;
+      }
+      this.#behindSinceMs ??= this.#deps.monotonicMs();
+      this.#dropOldest();
+      const { destination } = this.#deps;
+      if (destination.kind === "rows") await this.#page(destination);
+      else await this.#files(destination);
+    }
+  }
+
+  async #restUntilWoken(state: "idle" | "paused"): Promise<void> {
+    this.#enter(state);
+    // Rows may have come between the look and the rest.
+    if (state === "idle" && this.#lagRows() > 0) return;
+    await this.#sleep(null);
+  }
+
+  #lagRows(): number {
+    const { outbox } = this.#deps;
+    const { deliveredSeq } = outbox.cursorOf(this.sink.name);
+    return Math.max(0, outbox.endSeqOf(this.sink.from) - 1 - deliveredSeq);
+  }
+
+  async #files(files: FileSink): Promise<void> {
+    const { outbox } = this.#deps;
+    const { name } = this.sink;
+    try {
+      if (!this.#isRecovered) await this.#recover(files);
+      const exported = await files.deliver(outbox.cursorOf(name).deliveredSeq);
+      this.#fileTries = 0;
+      if (exported === null) {
+        this.#enter("idle");
+        await this.#sleep(CHECKPOINT_LOOK_MS);
+        return;
+      }
+      this.#enter("delivering");
+      outbox.advance(name, exported.throughSeq, { delivered: exported.rows });
+    } catch (error) {
+      this.#fileTries += 1;
+      await this.#failed(error, this.#fileTries);
+    }
+  }
+
+  /** What lies in files already is not written again, whatever the log knows of it. */
+  async #recover(files: FileSink): Promise<void> {
+    const { outbox } = this.#deps;
+    const heldSeq = await files.recover();
+    if (heldSeq >= outbox.endSeqOf(this.sink.from)) {
+      throw new KurobeError(
+        "KRB_SINKS_REJECTED",
+        `the files of sink ${this.sink.name} have rows that this data directory does not have`,
+        { hint: "After going back to an older state, give the sink a directory of its own." },
+      );
+    }
+    outbox.advance(this.sink.name, heldSeq, {});
+    this.#isRecovered = true;
+  }
+
+  async #page(destination: Destination): Promise<void> {
+    const { engine, outbox } = this.#deps;
+    const { deliveredSeq } = outbox.cursorOf(this.sink.name);
+    const endSeq = outbox.endSeqOf(this.sink.from);
+    const wanted = destination.batchRows * destination.lanes * BATCHES_A_PAGE;
+    const limit = Math.min(MAX_PAGE_ROWS, Math.max(MIN_PAGE_ROWS, wanted));
+    let deliveries: readonly Delivery[];
+    try {
+      const changes = await engine.changes(this.sink.from, { afterSeq: deliveredSeq, limit });
+      deliveries = changes.map((change) => this.#rules.deliveryOf(change));
+    } catch (error) {
+      await this.#failed(error, 1);
+      return;
+    }
+    const last = deliveries.at(-1);
+    if (last === undefined) {
+      // Numbers without rows: there is nothing to deliver up to the end.
+      outbox.advance(this.sink.name, endSeq - 1, {});
+      return;
+    }
+    if (this.#state === "idle" || this.#state === "paused") this.#enter("delivering");
+    const lanes = splitByLane(deliveries, destination.lanes);
+    const settled: Settled = new Map();
+    await Promise.all(lanes.map((lane) => this.#lane(destination, lane, settled)));
+    this.#advance(deliveries, settled);
+  }
+
+  /** Up to the first row that is not settled: a page that was cut short is not done again. */
+  #advance(deliveries: readonly Delivery[], settled: Settled): void {
+    const open = deliveries.findIndex(({ seq }) => !settled.has(seq));
+    const done = open === -1 ? deliveries : deliveries.slice(0, open);
+    const last = done.at(-1);
+    if (last === undefined) return;
+    const delivered = done.filter(({ seq }) => settled.get(seq) === "delivered").length;
+    const skipped = done.length - delivered;
+    this.#deps.outbox.advance(this.sink.name, last.seq, { delivered, skipped });
+  }
+
+  /** A backlog beyond its limit loses its oldest rows; they are counted. */
+  #dropOldest(): void {
+    const { outbox } = this.#deps;
+    const { maxBacklog, name, from } = this.sink;
+    const excess = maxBacklog === null ? 0 : this.#lagRows() - maxBacklog;
+    if (excess <= 0) return;
+    outbox.advance(name, outbox.endSeqOf(from) - 1 - (maxBacklog ?? 0), { skipped: excess });
+  }
+
+  async #lane(
+    destination: Destination,
+    lane: readonly Delivery[],
+    settled: Settled,
+  ): Promise<void> {
+    const { batchRows } = destination;
+    for (let start = 0; start < lane.length; start += batchRows) {
+      const batch = lane.slice(start, start + batchRows);
+      if (!(await this.#batch(destination, batch, settled))) return;
+    }
+  }
+
+  /** False when the sink was stopped or paused before the receiver had them. */
+  async #batch(
+    destination: Destination,
+    batch: readonly Delivery[],
+    settled: Settled,
+  ): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      if (this.#isStopping || this.#deps.outbox.cursorOf(this.sink.name).isPaused) return false;
+      try {
+        await destination.deliver(batch, this.#ending.signal);
+        this.#enter("delivering");
+        for (const { seq } of batch) settled.set(seq, "delivered");
+        return true;
+      } catch (error) {
+        if (isKurobeError(error, "KRB_SINKS_REJECTED")) {
+          if (batch.length > 1) return await this.#halves(destination, batch, settled);
+          if (this.sink.whenRejected === "skip") {
+            this.#note(error);
+            for (const { seq } of batch) settled.set(seq, "skipped");
+            return true;
+          }
+        }
+        await this.#failed(error, tries);
+      }
+    }
+  }
+
+  /** One wrong row among many: the others are not kept from the receiver because of it. */
+  async #halves(
+    destination: Destination,
+    batch: readonly Delivery[],
+    settled: Settled,
+  ): Promise<boolean> {
+    const middle = Math.ceil(batch.length / 2);
+    const first = batch.slice(0, middle);
+    if (!(await this.#batch(destination, first, settled))) return false;
+    return await this.#batch(destination, batch.slice(middle), settled);
+  }
+
+  #note(error: unknown): void {
+    this.#failures += 1;
+    const code = isKurobeError(error) ? error.code : "KRB_CORE_ASSERTION";
+    this.#lastError = { code, message: error instanceof Error ? error.message : String(error) };
+  }
+
+  async #failed(error: unknown, tries: number): Promise<void> {
+    if (this.#isStopping) return;
+    this.#note(error);
+    const isRefused = ["KRB_SINKS_REJECTED", "KRB_SINKS_ADDRESS"].includes(
+      this.#lastError?.code ?? "",
+    );
+    this.#enter(isRefused ? "blocked" : "retrying");
+    const { firstUs, maxUs } = this.sink.retry;
+    const { random } = this.#deps;
+    const waitMs = backOffMs(tries, { firstMs: firstUs / 1000, maxMs: maxUs / 1000, random });
+    await this.#sleep(Math.max(waitMs, waitOf(error) ?? 0));
+  }
+
+  #enter(state: SinkStatus["state"]): void {
+    const isTrouble = (one: SinkStatus["state"]): boolean =>
+      one === "retrying" || one === "blocked";
+    const before = this.#state;
+    this.#state = state;
+    if (isTrouble(before) !== isTrouble(state) || (before !== state && state === "blocked"))
+      this.#deps.onTrouble(this.status());
+  }
+
+  /** Until somebody wakes it, or `ms` have passed; null: only until it is woken. */
+  #sleep(ms: number | null): Promise<void> {
+    if (this.#isStopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = ms === null ? undefined : setTimeout(done, ms);
+      const wakers = this.#wakers;
+      function done(): void {
+        clearTimeout(timer);
+        wakers.delete(done);
+        resolve();
+      }
+      wakers.add(done);
+    });
+  }
+
+  status(): SinkStatus {
+    const { name, kind, from } = this.sink;
+    const { delivered, skipped, isPaused } = this.#deps.outbox.cursorOf(name);
+    const lagRows = this.#lagRows();
+    const sinceMs = this.#behindSinceMs;
+    return {
+      name,
+      kind,
+      from,
+      state: isPaused ? "paused" : this.#state,
+      lagRows,
+      lagMs: lagRows === 0 || sinceMs === null ? 0 : this.#deps.monotonicMs() - sinceMs,
+      delivered,
+      skipped,
+      failures: this.#failures,
+      lastError: this.#lastError,
+    };
+  }
+}
+
+/** Deliveries that have to keep their order share a lane. */
+function splitByLane(deliveries: readonly Delivery[], lanes: number): readonly Delivery[][] {
+  if (lanes === 1) return [[...deliveries]];
+  const split: Delivery[][] = Array.from({ length: lanes }, () => []);
+  for (const delivery of deliveries) {
+    split[hashOf(delivery.lane) % lanes]?.push(delivery);
+  }
+  return split.filter((lane) => lane.length > 0);
+}
+
+function hashOf(text: string): number {
+  return createHash("md5").update(text).digest().readUInt32LE(0);
+}
