@@ -14,7 +14,9 @@ export interface ExportOptions {
 }
 
 export interface Exported {
-  /** The rows are those after `afterSeq` up to this one: the same ones whenever it is asked again. */
+  /**
+   * The rows are those after `afterSeq` up to this one: the same ones whenever it is asked again.
+   */
   readonly throughSeq: number;
   readonly rows: number;
   readonly files: readonly ExportedFile[];

@@ -16,6 +16,7 @@ import { batchesOf, stageBatches } from "./control.ts";
 import { Counters } from "./counters.ts";
 import { type Engine } from "./engine.ts";
 import { Pipeline } from "./pipeline.ts";
+import { TableReading } from "./reading.ts";
 import { Receipts } from "./receipts.ts";
 import { relationsOf } from "./relations.ts";
 import { type EngineSettings, RunningEngine, type Ticking } from "./running-engine.ts";
@@ -61,8 +62,6 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   const startedMs = clock.monotonicMs();
   const connection = opening.own(await database.connect());
   const background = opening.own(await database.connect());
-  const reader = opening.own(await database.connect());
-  const exporter = opening.own(await database.connect());
   const tables = await openTables(plan, connection, store, directory);
   const decoder = opening.own(
     await openDecoder({
@@ -103,6 +102,8 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   });
   const replayed = await replay(plan, deps, writer, checkpointer, decoder, lines);
   const relations = relationsOf(tables, store, commits);
+  const staging = join(directory, "staging");
+  const reading = opening.own(await TableReading.open(database, staging, tables, relations));
   const recovered = { ...replayed, elapsedMs: clock.monotonicMs() - startedMs };
   return new RunningEngine({
     plan,
@@ -118,9 +119,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     counters,
     stages,
     ticking: deps.ticking,
-    reader,
-    exporter,
-    staging: join(directory, "staging"),
+    reading,
     relations,
     records,
     commits,

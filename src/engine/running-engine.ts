@@ -5,15 +5,13 @@
 import { type Clock } from "../core/clock.ts";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type Lifetime } from "../core/lifetime.ts";
-import { Serial } from "../core/serial.ts";
 import { sql } from "../core/sql.ts";
 import { type Decoder } from "../decode/decoder.ts";
 import { type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
-import { type Connection } from "../duckdb/duckdb.ts";
 import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
 import { type Log } from "../log/log.ts";
 import { type Plan } from "../plan/plan.ts";
-import { type Change, readChanges } from "./changes.ts";
+import { type Change } from "./changes.ts";
 import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
 import { batchesOf, type Control, encodeControl, stageBatches } from "./control.ts";
@@ -26,10 +24,11 @@ import {
   type EngineRelations,
   type EngineStatus,
 } from "./engine.ts";
-import { type Exported, exportSettled, type ExportOptions } from "./export.ts";
+import { type Exported, type ExportOptions } from "./export.ts";
 import { type CheckpointHistory, type Commits } from "./history.ts";
 import { type Outcome } from "./outcome.ts";
 import { Pipeline } from "./pipeline.ts";
+import { type TableReading } from "./reading.ts";
 import { type Stage } from "./stage.ts";
 import { deadLettersOf, lateRowsOf } from "./stored-tables.ts";
 import { type Table } from "./table.ts";
@@ -63,12 +62,7 @@ export interface EngineParts {
   readonly counters: Counters;
   readonly stages: readonly Stage[];
   readonly ticking: Ticking;
-  /** For reads of the engine's own, beside the writer. */
-  readonly reader: Connection;
-  /** For exports, which may take long. */
-  readonly exporter: Connection;
-  /** A directory for files that come and go. */
-  readonly staging: string;
+  readonly reading: TableReading;
   readonly relations: EngineRelations;
   readonly records: CheckpointHistory;
   readonly commits: Commits;
@@ -85,8 +79,6 @@ export class RunningEngine implements Engine {
   readonly #parts: EngineParts;
   readonly #pipeline: Pipeline;
   readonly #heartbeat: NodeJS.Timeout;
-  readonly #reads = new Serial();
-  readonly #exports = new Serial();
   #state: EngineStatus["state"] = "running";
   #lastFreezeMs: number;
   #lastPosition: number;
@@ -232,30 +224,15 @@ export class RunningEngine implements Engine {
     await this.#control({ kind: "stage", stage, command });
   }
 
-  async changes(
+  changes(
     table: string,
     options: { readonly afterSeq: number; readonly limit: number },
   ): Promise<readonly Change[]> {
-    const { reader, relations } = this.#parts;
-    const found = this.#table(table);
-    using lease = relations.lease();
-    void lease;
-    return await this.#reads.run(() => readChanges(reader, found, options));
+    return this.#parts.reading.changes(table, options);
   }
 
-  async exportSettled(table: string, options: ExportOptions): Promise<Exported | null> {
-    const { exporter, staging, relations } = this.#parts;
-    using lease = relations.lease();
-    void lease;
-    return await this.#exports.run(() =>
-      exportSettled(exporter, this.#table(table), staging, options),
-    );
-  }
-
-  #table(name: string): Table {
-    const table = this.#parts.tables.get(name);
-    if (table === undefined) throw new KurobeError("KRB_CORE_ASSERTION", `no stored table ${name}`);
-    return table;
+  exportSettled(table: string, options: ExportOptions): Promise<Exported | null> {
+    return this.#parts.reading.exportSettled(table, options);
   }
 
   async deadLetters(dataset: string, { limit }: { limit: number }): Promise<readonly DeadLetter[]> {
@@ -397,8 +374,6 @@ export class RunningEngine implements Engine {
     this.#state = "closed";
     await this.#parts.checkpointer.idle();
     await this.#parts.writer.idle();
-    await this.#reads.idle();
-    await this.#exports.idle();
     await this.#parts.lifetime[Symbol.asyncDispose]();
   }
 }

@@ -35,8 +35,8 @@ export interface Stage {
   state(): unknown;
   restore(state: unknown): void;
   /**
-   * Called once, after `restore` and before the replay. `nextSeqOf` gives the first free `_seq` of a
-   * table, as of the last commit.
+   * Called once, after `restore` and before the replay. `nextSeqOf` gives the first free `_seq` of
+   * a table, as of the last commit.
    */
   opened?(nextSeqOf: (table: string) => number): void;
   /** For status pages: plain JSON. */

@@ -97,7 +97,7 @@ export class Fields {
     const { value, problems } = this.raw(name);
     const list = typeof value === "string" ? [value] : value;
     const isList = Array.isArray(list) && list.every((one) => typeof one === "string");
-    if (isList && list.length > 0) return list as string[];
+    if (isList && list.length > 0) return list;
     problems.add(show(value), "a list of texts", write);
     return [];
   }

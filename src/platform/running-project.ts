@@ -1,6 +1,7 @@
 /** A whole running Kurobe in this process: project, rooms, and the doors to them. */
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { type Logger } from "pino";
 import { diskErrorCode } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
@@ -11,6 +12,7 @@ import { loadProject } from "../project/load-project.ts";
 import { openQuery, type Query } from "../query/query.ts";
 import { DEFAULT_SERVE_SETTINGS } from "../serve/serve-settings.ts";
 import { openServer } from "../serve/server.ts";
+import { type SinkStatus } from "../sinks/sinks.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
 import { type Settings } from "./settings.ts";
@@ -70,13 +72,7 @@ export async function openRunningProject(
           deps.onRecovery?.(progress);
         },
         folder: order.projectDirectory,
-        onSinkTrouble: ({ name, state, lagRows, lastError }) => {
-          const isTrouble = state === "retrying" || state === "blocked";
-          log[isTrouble ? "warn" : "info"](
-            { sink: name, state, lagRows, lastError },
-            isTrouble ? "a sink does not deliver" : "a sink delivers again",
-          );
-        },
+        onSinkTrouble: (status) => logTrouble(log, status),
       },
     ),
   );
@@ -120,6 +116,14 @@ async function makeDataDirectory(path: string): Promise<void> {
     // Node says so of a read-only disk too. Without `recursive` it gives the system's own reason.
     await mkdir(path);
   }
+}
+
+function logTrouble(log: Logger, { name, state, lagRows, lastError }: SinkStatus): void {
+  const isTrouble = state === "retrying" || state === "blocked";
+  log[isTrouble ? "warn" : "info"](
+    { sink: name, state, lagRows, lastError },
+    isTrouble ? "a sink does not deliver" : "a sink delivers again",
+  );
 }
 
 function openProjectQuery(

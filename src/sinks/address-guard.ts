@@ -65,7 +65,7 @@ export const publicLookup: LookupFunction = (host, options, callback) => {
     const bad = list.find(({ address }) => !isPublicAddress(address));
     const first = list[0];
     if (bad !== undefined || first === undefined) {
-      callback(refuse(host, bad?.address ?? "nothing") as NodeJS.ErrnoException, []);
+      callback(refuse(host, bad?.address ?? "nothing"), []);
     } else if (options.all === true) {
       callback(null, [...list]);
     } else {

@@ -35,12 +35,15 @@ async function filesOf(folder: string): Promise<readonly string[]> {
   return found.filter((name) => /\.(ndjson|csv|parquet|tmp)$/.test(name)).toSorted();
 }
 
+/** A decimal, which JSON of DuckDB writes as a number. */
+const priceOf = (line: string): number => (JSON.parse(line) as { price: number }).price;
+
 /** Prices of all rows in files: each row has its own. */
 async function pricesIn(folder: string): Promise<readonly number[]> {
   const prices: number[] = [];
   for (const name of await filesOf(folder)) {
     const lines = (await readFile(join(folder, name), "utf8")).trim().split("\n");
-    for (const line of lines) prices.push(Number((JSON.parse(line) as { price: number }).price));
+    for (const line of lines) prices.push(priceOf(line));
   }
   return prices.toSorted((a, b) => a - b);
 }
@@ -101,7 +104,8 @@ describe("a sink of files", () => {
       await sendAndCheckpoint(served, 50, round * 50);
       await expect.poll(() => pricesIn(out).catch(() => [])).toEqual(range(50 * (round + 1)));
     }
-    // A data directory that knows of no delivery at all, as after a crash before anything was logged.
+    // A data directory that knows of no delivery at all, as after a crash before anything was
+    // logged.
     await using served = await open({});
     const response = await served.fetch("/v1/sinks");
     expect(await response.json()).toMatchObject({ sinks: [{ lagRows: 0 }] });

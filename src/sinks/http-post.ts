@@ -1,4 +1,6 @@
-/** One POST with all its bounds: addresses, time, size of the answer; redirects are not followed. */
+/**
+ * One POST with all its bounds: addresses, time, size of the answer; redirects are not followed.
+ */
 import * as http from "node:http";
 import * as https from "node:https";
 import { KurobeError, isKurobeError } from "../core/errors.ts";
