@@ -63,19 +63,16 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   const connection = opening.own(await database.connect());
   const background = opening.own(await database.connect());
   const tables = await openTables(plan, connection, store, directory);
+  const staging = join(directory, "staging");
+  const limits = deps.decodeLimits;
   const decoder = opening.own(
-    await openDecoder({
-      database,
-      disk,
-      stagingDirectory: join(directory, "staging"),
-      limits: deps.decodeLimits,
-    }),
+    await openDecoder({ database, disk, stagingDirectory: staging, limits }),
   );
-  const lines = lineProtocolReader(plan, deps.decodeLimits);
+  const lines = lineProtocolReader(plan, limits);
   const counters = new Counters();
   const receipts = new Receipts();
   restoreOperators(store, counters, stages);
-  for (const stage of stages) stage.opened?.((name) => tables.get(name)?.nextSeq ?? 1);
+  openStages(stages, tables);
   const receiptTable = tables.get(RECEIPTS);
   if (receiptTable !== undefined) await receipts.load(connection, receiptTable);
   const commits = new Commits();
@@ -102,7 +99,6 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   });
   const replayed = await replay(plan, deps, writer, checkpointer, decoder, lines);
   const relations = relationsOf(tables, store, commits);
-  const staging = join(directory, "staging");
   const reading = opening.own(await TableReading.open(database, staging, tables, relations));
   const recovered = { ...replayed, elapsedMs: clock.monotonicMs() - startedMs };
   return new RunningEngine({
@@ -140,6 +136,10 @@ function restoreOperators(
     const own = state.stages[stage.name];
     if (own !== undefined) stage.restore(own);
   }
+}
+
+function openStages(stages: readonly Stage[], tables: ReadonlyMap<string, Table>): void {
+  for (const stage of stages) stage.opened?.((name) => tables.get(name)?.nextSeq ?? 1);
 }
 
 function operatorState(counters: Counters, stages: readonly Stage[]): OperatorState {
