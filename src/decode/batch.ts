@@ -1,7 +1,7 @@
 /** What goes into the decoder and what comes out. */
 import { type Sql } from "../core/sql.ts";
 import { type BatchEntry } from "../log/entry.ts";
-import { type TextPieces } from "./text-body.ts";
+import { type RowColumns } from "./row-columns.ts";
 
 /** One log entry of kind `batch`. */
 export interface Batch {
@@ -9,7 +9,13 @@ export interface Batch {
   readonly header: BatchEntry;
   readonly body: Uint8Array;
   /** The rows of one dataset in a body of several, already read; `body` is then the whole body. */
-  readonly prepared?: TextPieces | undefined;
+  readonly prepared?: PreparedLines | undefined;
+}
+
+/** Rows that were judged already, as NDJSON of canonical values. */
+export interface PreparedLines {
+  readonly pieces: readonly Uint8Array[];
+  readonly decoded: Decoded;
 }
 
 /** A row that is not valid, with all that is needed to read, mend and send it again. */
@@ -48,11 +54,16 @@ export interface EventTimes {
   readonly disorder: bigint | null;
 }
 
-/** The rows of one or more batches of one dataset, typed and checked, in a table of their own. */
+/** Typed and checked rows on their way into a table, in order of arrival. */
+export type StagedRows =
+  | { readonly kind: "columns"; readonly columns: RowColumns }
+  /** A table with the dataset's columns, in order; its `rowid` is the order of arrival. */
+  | { readonly kind: "table"; readonly table: Sql };
+
+/** The rows of one or more batches of one dataset. */
 export interface Staged extends AsyncDisposable {
   readonly dataset: string;
-  /** Has the dataset's columns, in order; its `rowid` is the order of arrival. */
-  readonly table: Sql;
+  readonly content: StagedRows;
   readonly rows: number;
   /** Undefined where no row was accepted. */
   readonly eventTimeUs: EventTimes | undefined;

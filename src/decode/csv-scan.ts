@@ -3,15 +3,9 @@
  * sniffer that guesses takes broken files for other dialects.
  */
 import { BYTE, plainTimestamp } from "./plain-value.ts";
-import { type RowShape } from "./row-shape.ts";
-import {
-  followedBy,
-  NO_ROWS,
-  type Scan,
-  type ScanLimits,
-  type SuspectLine,
-  type TimeOrder,
-} from "./scan.ts";
+import { type RowColumn, type RowColumns } from "./row-columns.ts";
+import { type PlainReader, type RowShape } from "./row-shape.ts";
+import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
 
 export interface CsvHeader {
   /** Names as they stand in the header, unquoted. */
@@ -79,68 +73,43 @@ function recordEnd(body: Uint8Array, start: number): number {
 }
 
 /**
- * `fileColumns[i]` is the index in the shape of the file's i-th column. Line numbers are physical
- * lines, counted from the header (line 1).
+ * Writes plain records into columns and hands the others on. `fileColumns[i]` is the index in the
+ * shape of the file's i-th column. Line numbers are physical lines, counted from the header (line
+ * 1). Gives the number of rows, plain or not.
  */
-export function scanCsv(
+export async function scanCsv(
   body: Uint8Array,
   header: CsvHeader,
   shape: RowShape,
   fileColumns: readonly number[],
   limits: ScanLimits,
-): Scan {
-  const suspects: SuspectLine[] = [];
+  { columns, clock, onSuspect }: ScanTarget,
+): Promise<number> {
+  const scanner = new RecordScanner(body, shape, fileColumns, columns, limits.maxEventTimeUs);
+  const turns = new Turns();
   let rows = 0;
   let line = 2;
-  let start = header.bodyStart;
-  let hasBlankLines = false;
-  const clock = new RowClock(limits.maxEventTimeUs);
-  while (start < body.length) {
-    let end = plainRecordEnd(body, start, shape, fileColumns, clock);
+  for (let start = header.bodyStart; start < body.length;) {
+    if (turns.isOver(start)) await turns.next(start);
+    let end = limits.everyLine ? -1 : scanner.plainRecordEnd(start);
     let lines = 1;
-    const isPlain = end >= 0 && end - start <= limits.maxLineBytes;
-    if (isPlain) {
-      clock.note();
+    if (end >= 0 && end - start <= limits.maxLineBytes) {
+      columns.add();
+      clock.note(scanner.timeUs);
+      rows++;
     } else {
+      columns.abandon();
       end = recordEnd(body, start);
       lines += countLineBreaks(body, start, end);
-      if (isBlankRecord(body, start, end)) {
-        hasBlankLines = true;
-        line += 1;
-        start = end + 1;
-        continue;
+      if (!isBlankRecord(body, start, end)) {
+        rows++;
+        if (!onSuspect({ line, start, end })) return rows;
       }
-      suspects.push({ line, start, end });
     }
-    rows++;
     line += lines;
     start = end + 1;
   }
-  return { rows, suspects, hasBlankLines, order: clock.order };
-}
-
-/** Follows the event times of plain rows. */
-class RowClock {
-  readonly #limitUs: number;
-  #timeUs = 0;
-  order: TimeOrder = NO_ROWS;
-
-  constructor(limitUs: number) {
-    this.#limitUs = limitUs;
-  }
-
-  see(timeUs: number): boolean {
-    this.#timeUs = timeUs;
-    return timeUs <= this.#limitUs;
-  }
-
-  note(): void {
-    this.order = followedBy(this.order, {
-      minUs: this.#timeUs,
-      maxUs: this.#timeUs,
-      disorderUs: 0,
-    });
-  }
+  return rows;
 }
 
 function isBlankRecord(body: Uint8Array, start: number, end: number): boolean {
@@ -153,41 +122,98 @@ function countLineBreaks(body: Uint8Array, start: number, end: number): number {
   return count;
 }
 
-/** Offset of the record's line break when every field is plain, else -1. */
-function plainRecordEnd(
-  body: Uint8Array,
-  start: number,
-  shape: RowShape,
-  fileColumns: readonly number[],
-  clock: RowClock,
-): number {
-  let at = start;
-  for (let index = 0; index < fileColumns.length; index++) {
-    const isQuoted = body[at] === BYTE.QUOTE;
-    const fieldStart = isQuoted ? at + 1 : at;
-    const fieldEnd = isQuoted ? quotedEnd(body, fieldStart) : unquotedEnd(body, fieldStart);
-    if (fieldEnd < 0) return -1;
-    if (
-      !isPlainField(
-        body,
-        fieldStart,
-        fieldEnd,
-        isQuoted,
-        shape,
-        fileColumns[index] as number,
-        clock,
-      )
-    ) {
-      return -1;
+/** The hot loop over one body. */
+class RecordScanner {
+  readonly #body: Uint8Array;
+  readonly #shape: RowShape;
+  readonly #fileColumns: readonly number[];
+  /** Columns that the file lacks. */
+  readonly #absent: readonly number[];
+  readonly #rows: RowColumns;
+  readonly #maxEventTimeUs: number;
+  /** Of the plain record that was read last. */
+  timeUs = 0;
+
+  constructor(
+    body: Uint8Array,
+    shape: RowShape,
+    fileColumns: readonly number[],
+    rows: RowColumns,
+    maxEventTimeUs: number,
+  ) {
+    this.#body = body;
+    this.#shape = shape;
+    this.#fileColumns = fileColumns;
+    this.#absent = shape.columns.flatMap((_, index) =>
+      fileColumns.includes(index) ? [] : [index],
+    );
+    this.#rows = rows;
+    this.#maxEventTimeUs = maxEventTimeUs;
+  }
+
+  /**
+   * Offset of the record's line break when every field is plain, else -1. The row is written and
+   * does not count yet.
+   */
+  plainRecordEnd(start: number): number {
+    const body = this.#body;
+    const last = this.#fileColumns.length - 1;
+    this.#rows.makeRoom();
+    let at = start;
+    for (let index = 0; index <= last; index++) {
+      const isQuoted = body[at] === BYTE.QUOTE;
+      const fieldStart = isQuoted ? at + 1 : at;
+      const fieldEnd = isQuoted ? quotedEnd(body, fieldStart) : unquotedEnd(body, fieldStart);
+      if (fieldEnd < 0) return -1;
+      const column = this.#fileColumns[index] as number;
+      if (!this.#field(column, fieldStart, fieldEnd, isQuoted)) return -1;
+      at = isQuoted ? fieldEnd + 1 : fieldEnd;
+      if (index < last) {
+        if (body[at] !== BYTE.COMMA) return -1;
+        at++;
+      }
     }
-    at = isQuoted ? fieldEnd + 1 : fieldEnd;
-    if (index < fileColumns.length - 1) {
-      if (body[at] !== BYTE.COMMA) return -1;
-      at++;
+    if (body[at] === BYTE.CR) at++;
+    if (at !== body.length && body[at] !== BYTE.LF) return -1;
+    for (const column of this.#absent) this.#rows.setMissing(column);
+    return at;
+  }
+
+  #field(column: number, start: number, end: number, isQuoted: boolean): boolean {
+    const plan = this.#shape.columns[column];
+    if (plan === undefined) return false;
+    const { rows, columns } = this.#rows;
+    const into = columns[column] as RowColumn;
+    if (start === end && !isQuoted) {
+      if (!plan.nullable && plan.default === undefined) return false;
+      this.#rows.setMissing(column);
+      return true;
+    }
+    switch (plan.type.kind) {
+      case "text":
+        into.setText(rows, this.#body, start, end);
+        return true;
+      case "boolean": {
+        const isTrue = isWord(this.#body, start, end, "true");
+        into.setBoolean(rows, isTrue);
+        return isTrue || isWord(this.#body, start, end, "false");
+      }
+      case "json":
+        return false;
+      case "timestamp": {
+        const timeUs = plainTimestamp(this.#body, start, end, plan.zone === "UTC");
+        if (!Number.isSafeInteger(timeUs)) return false;
+        into.setInt64(rows, timeUs);
+        if (column !== this.#shape.eventTimeIndex) return true;
+        this.timeUs = timeUs;
+        return timeUs <= this.#maxEventTimeUs;
+      }
+      default: {
+        const read = this.#shape.readers[column] as PlainReader;
+        return read(into, rows, this.#body, start, end);
+      }
     }
   }
-  if (body[at] === BYTE.CR) at++;
-  return at === body.length || body[at] === BYTE.LF ? at : -1;
 }
 
 function quotedEnd(body: Uint8Array, start: number): number {
@@ -207,35 +233,6 @@ function unquotedEnd(body: Uint8Array, start: number): number {
     if (byte === BYTE.QUOTE || byte < BYTE.SPACE) return -1;
   }
   return at;
-}
-
-function isPlainField(
-  body: Uint8Array,
-  start: number,
-  end: number,
-  isQuoted: boolean,
-  shape: RowShape,
-  column: number,
-  clock: RowClock,
-): boolean {
-  const plan = shape.columns[column];
-  if (plan === undefined) return false;
-  if (start === end && !isQuoted) return plan.nullable || plan.default !== undefined;
-  switch (plan.type.kind) {
-    case "text":
-      return true;
-    case "boolean":
-      return isWord(body, start, end, "true") || isWord(body, start, end, "false");
-    case "json":
-      return false;
-    case "timestamp": {
-      const timeUs = plainTimestamp(body, start, end, plan.zone === "UTC");
-      if (Number.isNaN(timeUs)) return false;
-      return column !== shape.eventTimeIndex || clock.see(timeUs);
-    }
-    default:
-      return (shape.checks[column] as RowShape["checks"][number])(body, start, end);
-  }
 }
 
 function isWord(body: Uint8Array, start: number, end: number, word: string): boolean {

@@ -9,6 +9,7 @@ import { sql, Sql } from "../core/sql.ts";
 import { type Database, openDatabase } from "../duckdb/duckdb.ts";
 import { type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
+import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
 import { type Decoded, DEFAULT_DECODE_LIMITS } from "./batch.ts";
 import { type Decoder, openDecoder } from "./decoder.ts";
 
@@ -81,7 +82,17 @@ async function decode(
   await using staged = await decoder.stage(dataset, batches);
   await using connection = await database.connect();
   const names = sql.join(dataset.columns.map((column) => sql.id(column.name)));
-  const rows = await connection.values(sql`SELECT ${names} FROM ${staged.table} ORDER BY rowid`);
+  let table = sql.id("stored");
+  if (staged.content.kind === "table") table = staged.content.table;
+  else {
+    const types = dataset.columns.map(
+      ({ name, type }) => sql`${sql.id(name)} ${sql.keyword(columnTypeToDuckdb(type))}`,
+    );
+    await connection.run(sql`CREATE OR REPLACE TABLE ${table} (${sql.join(types)})`);
+    const { columns, rows } = staged.content.columns;
+    connection.appendColumns(["stored"], columns, [{ start: 0, end: rows }]);
+  }
+  const rows = await connection.values(sql`SELECT ${names} FROM ${table} ORDER BY rowid`);
   expect(rows.length).toBe(staged.rows);
   return { rows, decoded: staged.decoded };
 }

@@ -1,15 +1,11 @@
-/**
- * Turns raw bytes into typed, checked rows in a stage table: a pure function of header, body and
- * plan.
- */
+/** Turns raw bytes into typed, checked rows: a pure function of header, body and plan. */
 import { join } from "node:path";
 import { type Disk } from "../core/disk.ts";
-import { assert, isKurobeError } from "../core/errors.ts";
+import { assert } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { sql, type Sql } from "../core/sql.ts";
-import { type Connection, type Database, filePattern } from "../duckdb/duckdb.ts";
+import { type Connection, type Database } from "../duckdb/duckdb.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
-import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
 import {
   type Batch,
   type DecodeLimits,
@@ -17,10 +13,11 @@ import {
   type EventTimes,
   type Staged,
 } from "./batch.ts";
-import { stageParquet } from "./parquet-body.ts";
+import { emptyStage, stageParquet } from "./parquet-body.ts";
+import { type RowColumn, RowColumns } from "./row-columns.ts";
 import { rowShape } from "./row-shape.ts";
 import { followedBy, isExact, NO_ROWS, type TimeOrder } from "./scan.ts";
-import { readTextBody, type TextContext, type TextPieces } from "./text-body.ts";
+import { readPreparedLines, readTextBody, type TextContext } from "./text-body.ts";
 
 export interface DecoderDeps {
   readonly database: Database;
@@ -38,10 +35,7 @@ export interface Decoder extends AsyncDisposable {
   stage(dataset: DatasetPlan, batches: readonly Batch[]): Promise<Staged>;
 }
 
-/**
- * How many bodies are parsed at once: one a core is enough, the reader itself uses one thread a
- * body.
- */
+/** How many Parquet bodies are read at once. */
 const CONNECTIONS = 2;
 
 export async function openDecoder(deps: DecoderDeps): Promise<Decoder> {
@@ -73,75 +67,88 @@ class DuckdbDecoder implements Decoder {
   }
 
   async stage(dataset: DatasetPlan, batches: readonly Batch[]): Promise<Staged> {
-    const connection = await this.#take();
-    try {
-      const name = `s${this.#nextStage++}`;
-      return await this.#stageInto(connection, name, dataset, batches);
-    } finally {
-      this.#give(connection);
-    }
-  }
-
-  async #stageInto(
-    connection: Connection,
-    name: string,
-    dataset: DatasetPlan,
-    batches: readonly Batch[],
-  ): Promise<Staged> {
-    const table = sql`stage.${sql.id(name)}`;
-    const path = join(this.#deps.stagingDirectory, name);
-    const first = batches[0];
-    let loaded: Loaded;
-    try {
-      if (first?.header.format === "parquet") {
-        await this.#write(path, [first.body]);
-        const context = { dataset, limits: this.#deps.limits, batch: first, path, table };
-        loaded = { decoded: [await stageParquet(connection, context)], order: null };
-      } else {
-        loaded = await this.#stageText(connection, path, table, dataset, batches);
-      }
-    } finally {
-      await this.#deps.disk.remove(path).catch(() => undefined);
-    }
-    return this.#describe(connection, table, dataset, loaded);
-  }
-
-  async #stageText(
-    connection: Connection,
-    path: string,
-    table: Sql,
-    dataset: DatasetPlan,
-    batches: readonly Batch[],
-  ): Promise<Loaded> {
+    const [first] = batches;
+    if (first?.header.format === "parquet") return this.#stageParquet(dataset, first);
     const context = this.#contextOf(dataset);
-    try {
-      return await this.#loadText(connection, path, table, context, batches, false);
-    } catch (error) {
-      if (!isDataError(error)) throw error;
+    const columns = new RowColumns(dataset.columns, context.shape.defaults);
+    const bytes = batches.reduce((sum, batch) => sum + batch.body.length, 0);
+    columns.reserve(Math.ceil(bytes / USUAL_ROW_BYTES));
+    const decoded: Decoded[] = [];
+    let order = NO_ROWS;
+    for (const batch of batches) {
+      const body =
+        batch.prepared === undefined
+          ? await readTextBody(context, batch, columns)
+          : await readPreparedLines(context, batch.prepared, columns);
+      decoded.push(body.decoded);
+      order = followedBy(order, body.order);
     }
-    // DuckDB's parser found what the scanner cannot know (an invalid escape deep inside a JSON
-    // value).
-    await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
-    return this.#loadText(connection, path, table, context, batches, true);
+    const rows = {
+      dataset: dataset.name,
+      rows: columns.rows,
+      eventTimeUs: eventTimesOf(context, columns, order),
+      decoded,
+    };
+    // Duplicates are found by SQL over the rows that came.
+    if (dataset.dedup !== null && columns.rows > 0) return this.#asTable(dataset, columns, rows);
+    return {
+      ...rows,
+      content: { kind: "columns", columns },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
 
-  async #loadText(
-    connection: Connection,
-    path: string,
-    table: Sql,
-    context: TextContext,
-    batches: readonly Batch[],
-    everyLine: boolean,
-  ): Promise<Loaded> {
-    const texts = batches.map((batch) => batch.prepared ?? readTextBody(context, batch, everyLine));
-    const pieces = texts.flatMap((text) => text.pieces);
-    await this.#write(path, pieces);
-    const format = texts.find((text) => text.pieces.length > 0)?.format ?? { kind: "ndjson" };
-    await connection.run(
-      createStage(table, context.dataset, readerOf(format, context.dataset, path)),
-    );
-    const order = texts.reduce((all, text) => followedBy(all, text.order), NO_ROWS);
-    return { decoded: texts.map((text) => text.decoded), order };
+  async #asTable(
+    dataset: DatasetPlan,
+    columns: RowColumns,
+    rows: Omit<Staged, "content" | typeof Symbol.asyncDispose>,
+  ): Promise<Staged> {
+    const name = this.#nextName();
+    const table = sql.id("stage", name);
+    await this.#withConnection(async (connection) => {
+      await connection.run(emptyStage(table, dataset));
+      const all = [{ start: 0, end: columns.rows }];
+      connection.appendColumns(["stage", name], columns.columns, all);
+    });
+    return { ...rows, ...this.#tableContent(table) };
+  }
+
+  async #stageParquet(dataset: DatasetPlan, batch: Batch): Promise<Staged> {
+    const name = this.#nextName();
+    const table = sql.id("stage", name);
+    const path = join(this.#deps.stagingDirectory, name);
+    return this.#withConnection(async (connection) => {
+      let decoded: Decoded;
+      try {
+        await this.#write(path, batch.body);
+        const context = { dataset, limits: this.#deps.limits, batch, path, table };
+        decoded = await stageParquet(connection, context);
+      } finally {
+        await this.#deps.disk.remove(path).catch(() => undefined);
+      }
+      const rows = decoded.kind === "rows" ? decoded.accepted : 0;
+      return {
+        dataset: dataset.name,
+        rows,
+        eventTimeUs: rows === 0 ? undefined : await readTimes(connection, table, dataset),
+        decoded: [decoded],
+        ...this.#tableContent(table),
+      };
+    });
+  }
+
+  #tableContent(table: Sql): Pick<Staged, "content" | typeof Symbol.asyncDispose> {
+    return {
+      content: { kind: "table", table },
+      [Symbol.asyncDispose]: () =>
+        this.#withConnection(async (connection) => {
+          await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
+        }),
+    };
+  }
+
+  #nextName(): string {
+    return `s${this.#nextStage++}`;
   }
 
   #contextOf(dataset: DatasetPlan): TextContext {
@@ -153,44 +160,18 @@ class DuckdbDecoder implements Decoder {
     return context;
   }
 
-  async #write(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  async #write(path: string, body: Uint8Array): Promise<void> {
     await using file = await this.#deps.disk.open(path, "create");
-    if (pieces.length > 0) await file.write(pieces, 0);
+    if (body.length > 0) await file.write([body], 0);
   }
 
-  async #describe(
-    connection: Connection,
-    table: Sql,
-    dataset: DatasetPlan,
-    loaded: Loaded,
-  ): Promise<Staged> {
-    const { decoded, order } = loaded;
-    const rows = decoded.reduce((sum, one) => sum + (one.kind === "rows" ? one.accepted : 0), 0);
-    const eventTimeUs =
-      rows === 0
-        ? undefined
-        : order !== null && isExact(order)
-          ? {
-              min: BigInt(order.minUs),
-              max: BigInt(order.maxUs),
-              disorder: BigInt(order.disorderUs),
-            }
-          : await readTimes(connection, table, dataset);
-    return {
-      dataset: dataset.name,
-      table,
-      rows,
-      eventTimeUs,
-      decoded,
-      [Symbol.asyncDispose]: async () => {
-        const own = await this.#take();
-        try {
-          await own.run(sql`DROP TABLE IF EXISTS ${table}`);
-        } finally {
-          this.#give(own);
-        }
-      },
-    };
+  async #withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.#take();
+    try {
+      return await work(connection);
+    } finally {
+      this.#give(connection);
+    }
   }
 
   #take(): Promise<Connection> {
@@ -210,10 +191,30 @@ class DuckdbDecoder implements Decoder {
   }
 }
 
-interface Loaded {
-  readonly decoded: readonly Decoded[];
-  /** Null: only DuckDB has seen the rows. */
-  readonly order: TimeOrder | null;
+/** A guess that saves most of the growing. */
+const USUAL_ROW_BYTES = 100;
+
+function eventTimesOf(
+  { shape }: TextContext,
+  columns: RowColumns,
+  order: TimeOrder,
+): EventTimes | undefined {
+  if (columns.rows === 0) return undefined;
+  if (isExact(order)) {
+    const { minUs, maxUs, disorderUs } = order;
+    return { min: BigInt(minUs), max: BigInt(maxUs), disorder: BigInt(disorderUs) };
+  }
+  const times = columns.columns[shape.eventTimeIndex] as RowColumn;
+  let min = times.bigIntAt(0);
+  let max = min;
+  let disorder = 0n;
+  for (let row = 1; row < columns.rows; row++) {
+    const at = times.bigIntAt(row);
+    if (at > max) max = at;
+    else if (max - at > disorder) disorder = max - at;
+    if (at < min) min = at;
+  }
+  return { min, max, disorder };
 }
 
 async function readTimes(
@@ -230,42 +231,4 @@ async function readTimes(
   );
   assert(range !== undefined, "an aggregate without GROUP BY gives one row");
   return range;
-}
-
-function isDataError(error: unknown): boolean {
-  return isKurobeError(error, "KRB_DUCKDB_CONVERSION");
-}
-
-function createStage(table: Sql, dataset: DatasetPlan, reader: Sql): Sql {
-  const columns = dataset.columns.map((column) => {
-    const name = sql.id(column.name);
-    if (column.default === undefined) return name;
-    const type = sql.keyword(columnTypeToDuckdb(column.type));
-    return sql`coalesce(${name}, CAST(${sql.literal(column.default)} AS ${type})) AS ${name}`;
-  });
-  return sql`CREATE TABLE ${table} AS SELECT ${sql.join(columns)} FROM ${reader}`;
-}
-
-function readerOf(format: TextPieces["format"], dataset: DatasetPlan, path: string): Sql {
-  const typed = (name: string): Sql => {
-    const column = dataset.columns.find((one) => one.name === name);
-    const type = column === undefined ? "VARCHAR" : columnTypeToDuckdb(column.type);
-    return sql`${sql.literal(name)}: ${sql.literal(type)}`;
-  };
-  if (format.kind === "ndjson") {
-    const columns = sql.join(dataset.columns.map((column) => typed(column.name)));
-    return sql`read_json(${sql.literal(filePattern(path))}, format = 'newline_delimited', records = true,
-      columns = {${columns}})`;
-  }
-  // Columns that the file lacks are null or have a default; CSV names come from the file.
-  const present = sql.join(format.columns.map(typed));
-  const absent = dataset.columns.filter((column) => !format.columns.includes(column.name));
-  const nulls = absent.map((column) => {
-    const type = sql.keyword(columnTypeToDuckdb(column.type));
-    return sql`, CAST(NULL AS ${type}) AS ${sql.id(column.name)}`;
-  });
-  const names = sql.join(format.columns.map((name) => sql.id(name)));
-  return sql`(SELECT ${names}${sql.join(nulls, "")} FROM read_csv(${sql.literal(filePattern(path))},
-    auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', nullstr = '',
-    allow_quoted_nulls = false, strict_mode = false, columns = {${present}}))`;
 }

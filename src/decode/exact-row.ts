@@ -82,37 +82,19 @@ function unknownColumn(shape: RowShape, name: string): ExactRow {
   return { kind: "problem", reason: `unknown column ${JSON.stringify(clipped)} (known: ${shown})` };
 }
 
-/** The row as an NDJSON line that DuckDB's typed reader takes exactly. Nulls are left out. */
-export function canonicalJsonLine(
-  columns: readonly ColumnPlan[],
-  values: readonly (string | null)[],
-): string {
-  const members = columns.flatMap((column, index) => {
-    const text = values[index];
-    if (text === null || text === undefined) return [];
-    return [`${JSON.stringify(column.name)}:${canonicalJson(column, text)}`];
-  });
-  return `{${members.join(",")}}\n`;
-}
-
-/** A canonical value as it stands in such a line. */
+/** A canonical value as it stands in a line of NDJSON. */
 export function canonicalJson(column: ColumnPlan, text: string): string {
   switch (column.type.kind) {
     case "boolean":
     case "json":
     case "int32":
     case "int64":
+    case "float64":
       return text;
     default:
-      // Text keeps every digit: as a JSON number, a decimal would pass through a double.
+      // A decimal goes as text, so that nobody on the way takes it for a double.
       return JSON.stringify(text);
   }
-}
-
-/** The row as a CSV record: everything quoted but nulls, which are empty. */
-export function canonicalCsvLine(values: readonly (string | null)[]): string {
-  const fields = values.map((text) => (text === null ? "" : `"${text.replaceAll('"', '""')}"`));
-  return `${fields.join(",")}\n`;
 }
 
 export function requiredNames(columns: readonly ColumnPlan[]): readonly string[] {

@@ -4,6 +4,7 @@
  */
 import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
 import { exactDate, exactTimestamp } from "./exact-time.ts";
+import { compactJson, withoutLoneSurrogates } from "./json-line.ts";
 import { clip, describe, type Exact, type Token } from "./token.ts";
 
 const problem = (reason: string): Exact => ({ kind: "problem", reason });
@@ -36,13 +37,19 @@ export function exactValue(column: ColumnPlan, token: Token, lenientText: boolea
 }
 
 function exactJson(token: Token, lenientText: boolean): Exact {
-  if (!lenientText) return value(token.kind === "text" ? JSON.stringify(token.raw) : token.raw);
+  if (!lenientText) {
+    return value(canonicalJson(token.kind === "text" ? JSON.stringify(token.raw) : token.raw));
+  }
   try {
     JSON.parse(token.raw);
-    return value(token.raw);
+    return value(canonicalJson(token.raw));
   } catch {
     return problem(`expected JSON, found ${describe(token)}`);
   }
+}
+
+function canonicalJson(text: string): string {
+  return compactJson(withoutLoneSurrogates(text));
 }
 
 function exactBoolean(token: Token, lenientText: boolean): Exact {

@@ -121,3 +121,19 @@ function tokenOf(raw: string): Token {
       return { kind: "number", raw };
   }
 }
+
+const SPACE_OR_STRING = /"[^"\\]*(?:\\.[^"\\]*)*"|[ \t\r\n]+/gs;
+const ESCAPE =
+  /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\./g;
+
+/** JSON without the space between its parts; numbers and strings stay as they were written. */
+export function compactJson(text: string): string {
+  if (!/[ \t\r\n]/.test(text)) return text;
+  return text.replace(SPACE_OR_STRING, (part) => (part.startsWith('"') ? part : ""));
+}
+
+/** An escape of half a surrogate pair stands for no character, and DuckDB's parser refuses it. */
+export function withoutLoneSurrogates(text: string): string {
+  if (!text.includes("\\u")) return text;
+  return text.replace(ESCAPE, (escape) => (escape.length === 6 ? "\\ufffd" : escape));
+}

@@ -1,12 +1,13 @@
 /**
- * Walks over an NDJSON body once and tells plain lines from suspects. A line is plain when every
- * key is a column, no key comes twice, every required column is there, and every value has the one
- * form that DuckDB's typed reader takes the way we mean it. (On its own that reader rounds 1.5 into
- * a BIGINT, takes `true` for 1, ignores `+09:00` and unknown keys: measured with 1.5.6.)
+ * Walks over an NDJSON body once, writes plain lines into columns and hands the others on. A line
+ * is plain when every key is a column, no key comes twice, every required column is there, and
+ * every value has a form whose meaning is beyond doubt.
  */
+import { compactJson } from "./json-line.ts";
 import { BYTE, plainTimestamp } from "./plain-value.ts";
-import { type RowShape } from "./row-shape.ts";
-import { NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
+import { type RowColumn, type RowColumns } from "./row-columns.ts";
+import { type PlainReader, type RowShape } from "./row-shape.ts";
+import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
 
 /** How far a nested JSON value may go before the exact lane has to look at it. */
 const MAX_PLAIN_DEPTH = 32;
@@ -19,31 +20,36 @@ const IS_NUMBER = Uint8Array.from({ length: 256 }, (_, byte) =>
   (byte >= BYTE.ZERO && byte <= BYTE.NINE) || byte === BYTE.MINUS || byte === BYTE.DOT ? 1 : 0,
 );
 
-export function scanNdjson(body: Uint8Array, shape: RowShape, limits: ScanLimits): Scan {
-  const scanner = new LineScanner(body, shape, limits.maxEventTimeUs);
-  const suspects: SuspectLine[] = [];
+/** Gives the number of rows, plain or not; blank lines do not count. */
+export async function scanNdjson(
+  body: Uint8Array,
+  shape: RowShape,
+  limits: ScanLimits,
+  { columns, clock, onSuspect }: ScanTarget,
+): Promise<number> {
+  const scanner = new LineScanner(body, shape, columns, limits.maxEventTimeUs);
+  const turns = new Turns();
   let rows = 0;
   let line = 0;
-  let start = 0;
-  let hasBlankLines = false;
-  while (start < body.length) {
+  for (let start = 0; start < body.length;) {
+    if (turns.isOver(start)) await turns.next(start);
     line++;
-    let end = scanner.plainLineEnd(start);
-    if (end < 0) {
+    let end = limits.everyLine ? -1 : scanner.plainLineEnd(start);
+    if (end >= 0 && end - start <= limits.maxLineBytes) {
+      columns.add();
+      clock.note(scanner.timeUs);
+      rows++;
+    } else {
+      columns.abandon();
       end = lineEnd(body, start);
-      if (isBlank(body, start, end)) {
-        hasBlankLines = true;
-        start = end + 1;
-        continue;
+      if (!isBlank(body, start, end)) {
+        rows++;
+        if (!onSuspect({ line, start, end })) return rows;
       }
-      suspects.push({ line, start, end });
-    } else if (end - start > limits.maxLineBytes) {
-      suspects.push({ line, start, end });
     }
-    rows++;
     start = end + 1;
   }
-  return { rows, suspects, hasBlankLines, order: scanner.order };
+  return rows;
 }
 
 function lineEnd(body: Uint8Array, start: number): number {
@@ -65,26 +71,38 @@ class LineScanner {
   readonly #shape: RowShape;
   readonly #maxEventTimeUs: number;
   readonly #kinds: readonly string[];
+  readonly #readers: readonly PlainReader[];
+  readonly #rows: RowColumns;
+  readonly #columns: readonly RowColumn[];
   /** Number of the last line in which a column was seen: no clearing between lines. */
   readonly #seenInLine: Int32Array;
   #lineNumber = 0;
   #at = 0;
-  #timeUs = 0;
-  #minUs = NO_ROWS.minUs;
-  #maxUs = NO_ROWS.maxUs;
-  #disorderUs = 0;
+  #row = 0;
+  /** Whether the string that was read last has a backslash. */
+  #hasEscape = false;
+  /** Of the plain line that was read last. */
+  timeUs = 0;
 
-  constructor(body: Uint8Array, shape: RowShape, maxEventTimeUs: number) {
+  constructor(body: Uint8Array, shape: RowShape, rows: RowColumns, maxEventTimeUs: number) {
     this.#body = body;
+    this.#rows = rows;
+    this.#columns = rows.columns;
+    this.#readers = shape.readers;
     this.#shape = shape;
     this.#maxEventTimeUs = maxEventTimeUs;
     this.#kinds = shape.columns.map((column) => column.type.kind);
     this.#seenInLine = new Int32Array(shape.columns.length).fill(-1);
   }
 
-  /** Offset of the line's end when the line is plain, else -1. */
+  /**
+   * Offset of the line's end when the line is plain, else -1. The row is written and does not count
+   * yet.
+   */
   plainLineEnd(start: number): number {
     const body = this.#body;
+    this.#rows.makeRoom();
+    this.#row = this.#rows.rows;
     this.#at = start;
     this.#lineNumber++;
     this.#skipSpace();
@@ -110,19 +128,10 @@ class LineScanner {
     this.#skipSpace();
     if (body[this.#at] === BYTE.CR) this.#at++;
     if (this.#at !== body.length && body[this.#at] !== BYTE.LF) return -1;
-    this.#note(this.#timeUs);
+    for (const column of this.#shape.optionalIndexes) {
+      if (this.#seenInLine[column] !== this.#lineNumber) this.#rows.setMissing(column);
+    }
     return this.#at;
-  }
-
-  get order(): TimeOrder {
-    return { minUs: this.#minUs, maxUs: this.#maxUs, disorderUs: this.#disorderUs };
-  }
-
-  /** Only now is it sure that the line is plain. */
-  #note(timeUs: number): void {
-    if (timeUs > this.#maxUs) this.#maxUs = timeUs;
-    else if (this.#maxUs - timeUs > this.#disorderUs) this.#disorderUs = this.#maxUs - timeUs;
-    if (timeUs < this.#minUs) this.#minUs = timeUs;
   }
 
   #skipSpace(): void {
@@ -173,15 +182,16 @@ class LineScanner {
     const kind = this.#kinds[column] as string;
     switch (kind) {
       case "text":
-        return this.#text();
+        return this.#textValue(column);
       case "timestamp":
         return this.#timestamp(column);
       case "date":
         return this.#quoted(column);
       case "boolean":
-        return first === 116 /* t */ ? this.#word("true") : this.#word("false");
+        (this.#columns[column] as RowColumn).setBoolean(this.#row, first === 116 /* t */);
+        return this.#word(first === 116 ? "true" : "false");
       case "json":
-        return this.#nested();
+        return this.#json(column);
       default:
         return this.#number(column);
     }
@@ -201,7 +211,12 @@ class LineScanner {
     let at = start;
     while (IS_NUMBER[body[at] as number] === 1) at++;
     this.#at = at;
-    return (this.#shape.checks[column] as RowShape["checks"][number])(body, start, at);
+    return this.#read(column, start, at);
+  }
+
+  #read(column: number, start: number, end: number): boolean {
+    const read = this.#readers[column] as PlainReader;
+    return read(this.#columns[column] as RowColumn, this.#row, this.#body, start, end);
   }
 
   #timestamp(column: number): boolean {
@@ -209,20 +224,50 @@ class LineScanner {
     if (!this.#text()) return false;
     const zoneless = this.#shape.columns[column]?.zone === "UTC";
     const timeUs = plainTimestamp(this.#body, start, this.#at - 1, zoneless);
-    if (Number.isNaN(timeUs)) return false;
+    // Doubles hold microseconds exactly from 1684 to 2255.
+    if (!Number.isSafeInteger(timeUs)) return false;
+    (this.#columns[column] as RowColumn).setInt64(this.#row, timeUs);
     if (column !== this.#shape.eventTimeIndex) return true;
-    this.#timeUs = timeUs;
+    this.timeUs = timeUs;
     return timeUs <= this.#maxEventTimeUs;
   }
 
   #quoted(column: number): boolean {
     const start = this.#at + 1;
+    return this.#text() && this.#read(column, start, this.#at - 1);
+  }
+
+  #textValue(column: number): boolean {
+    const start = this.#at + 1;
     if (!this.#text()) return false;
-    return (this.#shape.checks[column] as RowShape["checks"][number])(
-      this.#body,
-      start,
-      this.#at - 1,
-    );
+    const into = this.#columns[column] as RowColumn;
+    if (!this.#hasEscape) {
+      into.setText(this.#row, this.#body, start, this.#at - 1);
+      return true;
+    }
+    const text = Buffer.from(JSON.parse(this.#slice(start - 1, this.#at)) as string);
+    into.setText(this.#row, text, 0, text.length);
+    return true;
+  }
+
+  /** Kept as it came, without the space between its parts. */
+  #json(column: number): boolean {
+    const start = this.#at;
+    if (!this.#nested()) return false;
+    const text = this.#slice(start, this.#at);
+    try {
+      JSON.parse(text);
+    } catch {
+      return false;
+    }
+    const bytes = Buffer.from(compactJson(text));
+    (this.#columns[column] as RowColumn).setText(this.#row, bytes, 0, bytes.length);
+    return true;
+  }
+
+  #slice(start: number, end: number): string {
+    const { buffer, byteOffset } = this.#body;
+    return Buffer.from(buffer, byteOffset + start, end - start).toString();
   }
 
   /** A string with nothing but plain bytes and the one-letter escapes. */
@@ -230,19 +275,21 @@ class LineScanner {
     const body = this.#body;
     if (body[this.#at] !== BYTE.QUOTE) return false;
     let at = this.#at + 1;
+    this.#hasEscape = false;
     for (;;) {
       while (IS_PLAIN_TEXT[body[at] as number] === 1) at++;
       const byte = body[at];
       if (byte === BYTE.QUOTE) break;
       // Behind the end, or a control character, or an escape that is not of one letter.
       if (byte !== BYTE.BACKSLASH || !isSimpleEscape(body[at + 1])) return false;
+      this.#hasEscape = true;
       at += 2;
     }
     this.#at = at + 1;
     return true;
   }
 
-  /** An object or array of bounded depth; whether it is JSON is left to DuckDB's parser. */
+  /** An object or array of bounded depth; whether it is JSON is left to a parser. */
   #nested(): boolean {
     const body = this.#body;
     let depth = 0;
@@ -250,7 +297,8 @@ class LineScanner {
       const byte = body[this.#at];
       if (byte === undefined || byte < BYTE.SPACE) return false;
       if (byte === BYTE.QUOTE) {
-        if (!this.#text()) return false;
+        // A value that is text has one canonical form, which the exact lane knows.
+        if (depth === 0 || !this.#text()) return false;
       } else if (byte === BYTE.OPEN || byte === 91 /* [ */) {
         if (++depth > MAX_PLAIN_DEPTH) return false;
         this.#at++;

@@ -119,7 +119,7 @@ function firstLine(text: string): string {
     .slice(0, 200);
 }
 
-function emptyStage(table: Sql, dataset: DatasetPlan): Sql {
+export function emptyStage(table: Sql, dataset: DatasetPlan): Sql {
   const columns = dataset.columns.map((column) => {
     return sql`${sql.id(column.name)} ${sql.keyword(columnTypeToDuckdb(column.type))}`;
   });

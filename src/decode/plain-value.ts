@@ -25,55 +25,86 @@ export const BYTE = {
   CLOSE: 125,
 } as const;
 
+/** Powers of ten that a double holds exactly. */
+const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+const MAX_EXACT = Number.MAX_SAFE_INTEGER;
+
 /**
- * True for `-?` and 1 to `maxDigits` digits without a leading zero; `-0` is left to the exact lane.
+ * The value of `-?` and digits without a leading zero, at most 15 of them, so that a double holds
+ * it; NaN for anything else, `-0` included.
  */
-export function isPlainInteger(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  maxDigits: number,
-): boolean {
-  let at = start;
-  if (bytes[at] === BYTE.MINUS) {
-    at++;
-    if (bytes[at] === BYTE.ZERO) return false;
+export function plainInteger(bytes: Uint8Array, start: number, end: number): number {
+  const isNegative = bytes[start] === BYTE.MINUS;
+  const first = isNegative ? start + 1 : start;
+  const digits = end - first;
+  if (digits < 1 || digits > 15) return Number.NaN;
+  if (bytes[first] === BYTE.ZERO && (digits > 1 || isNegative)) return Number.NaN;
+  let value = 0;
+  for (let at = first; at < end; at++) {
+    const digit = (bytes[at] as number) - BYTE.ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
   }
-  const digits = end - at;
-  if (digits < 1 || digits > maxDigits) return false;
-  if (digits > 1 && bytes[at] === BYTE.ZERO) return false;
-  for (; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte < BYTE.ZERO || byte > BYTE.NINE) return false;
-  }
-  return true;
+  return isNegative ? -value : value;
 }
 
 /**
- * True for `-?digits(.digits)?` without an exponent, at most `maxWhole` digits before the dot,
- * `maxFraction` behind it and `maxDigits` in all.
+ * The value of `-?digits(.digits)?` without leading zeros or an exponent, NaN for anything else or
+ * where more than one rounding would come in. Both numerator and power of ten are exact, so one
+ * division gives the nearest double (W. D. Clinger, "How to Read Floating Point Numbers
+ * Accurately").
  */
-export function isPlainNumber(
+export function plainFloat(bytes: Uint8Array, start: number, end: number): number {
+  const fraction = fractionDigits(bytes, start, end);
+  if (fraction < 0 || fraction > 22) return Number.NaN;
+  const units = digitsValue(bytes, start, end);
+  if (units > MAX_EXACT) return Number.NaN;
+  const value = fraction === 0 ? units : units / (POWERS_OF_TEN[fraction] as number);
+  return bytes[start] === BYTE.MINUS ? -value : value;
+}
+
+/**
+ * The same text times 10^`scale`, where that is whole and at most 15 digits long; NaN for anything
+ * else.
+ */
+export function plainUnits(
   bytes: Uint8Array,
   start: number,
   end: number,
-  maxWhole: number,
-  maxFraction: number,
-  maxDigits: number,
-): boolean {
+  scale: number,
+  precision: number,
+): number {
+  const fraction = fractionDigits(bytes, start, end);
+  if (fraction < 0 || fraction > scale) return Number.NaN;
+  const digits = digitsValue(bytes, start, end);
+  if (digits > MAX_EXACT || scale - fraction > 15) return Number.NaN;
+  const units = digits * (POWERS_OF_TEN[scale - fraction] as number);
+  if (units >= (POWERS_OF_TEN[Math.min(precision, 15)] as number)) return Number.NaN;
+  return bytes[start] === BYTE.MINUS ? 0 - units : units;
+}
+
+/** Digits behind the dot; -1 where the text is no plain number. */
+function fractionDigits(bytes: Uint8Array, start: number, end: number): number {
   const first = bytes[start] === BYTE.MINUS ? start + 1 : start;
   let at = first;
   while (at < end && isDigit(bytes[at] as number)) at++;
   const whole = at - first;
-  if (whole < 1 || whole > maxWhole) return false;
-  if (whole > 1 && bytes[first] === BYTE.ZERO) return false;
-  if (at === end) return whole <= maxDigits;
-  if (bytes[at] !== BYTE.DOT) return false;
-  at++;
-  const fraction = end - at;
-  if (fraction < 1 || fraction > maxFraction || whole + fraction > maxDigits) return false;
-  for (; at < end; at++) if (!isDigit(bytes[at] as number)) return false;
-  return true;
+  if (whole < 1 || (whole > 1 && bytes[first] === BYTE.ZERO)) return -1;
+  if (at === end) return 0;
+  if (bytes[at] !== BYTE.DOT) return -1;
+  const fraction = end - at - 1;
+  for (at++; at < end; at++) if (!isDigit(bytes[at] as number)) return -1;
+  return fraction < 1 ? -1 : fraction;
+}
+
+/** All digits as one number, the dot left out; above `MAX_EXACT` it is rounded. */
+function digitsValue(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - BYTE.ZERO;
+    if (digit >= 0) value = value * 10 + digit;
+  }
+  return value;
 }
 
 function isDigit(byte: number): boolean {
@@ -110,7 +141,7 @@ export function plainDate(bytes: Uint8Array, start: number): number {
 }
 
 /** Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. */
-function daysSinceEpoch(year: number, month: number, day: number): number {
+export function daysSinceEpoch(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;

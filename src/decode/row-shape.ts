@@ -1,33 +1,45 @@
-/** What both byte scanners must know of a dataset's columns, laid out for a hot loop. */
+/** What the byte scanners must know of a dataset's columns, laid out for a hot loop. */
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
-import { isPlainInteger, isPlainNumber, plainDate, plainTimestamp } from "./plain-value.ts";
-
-/**
- * True where DuckDB's reader and this project mean the same by these bytes (text in quotes
- * excepted).
- */
-export type PlainCheck = (bytes: Uint8Array, start: number, end: number) => boolean;
+import { exactValue } from "./exact-value.ts";
+import { plainDate, plainFloat, plainInteger, plainTimestamp, plainUnits } from "./plain-value.ts";
+import { type RowColumn } from "./row-columns.ts";
 
 export interface RowShape {
   readonly columns: readonly ColumnPlan[];
   readonly keys: readonly Uint8Array[];
-  /** One check a column, for an unquoted number or a quoted timestamp or date. */
-  readonly checks: readonly PlainCheck[];
-  /**
-   * Bit set of the columns that a row must have; columns beyond 30 are checked in the exact lane.
-   */
+  /** One a column: for an unquoted number, or what stands between the quotes of a date. */
+  readonly readers: readonly PlainReader[];
+  /** Columns that a row must have. */
   readonly requiredIndexes: readonly number[];
+  /** Columns that a row may leave out. */
+  readonly optionalIndexes: readonly number[];
+  /** Canonical texts of the values for what a row leaves out; null: no value. */
+  readonly defaults: readonly (string | null)[];
   readonly eventTimeIndex: number;
 }
 
+/**
+ * Writes the value of these bytes into a row when its meaning is beyond doubt; false sends the row
+ * to the exact lane.
+ */
+export type PlainReader = (
+  into: RowColumn,
+  row: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => boolean;
+
 export function rowShape(dataset: DatasetPlan): RowShape {
+  const indexes = dataset.columns.map((_, index) => index);
+  const isNeeded = (index: number): boolean => isRequired(dataset.columns[index] as ColumnPlan);
   return {
     columns: dataset.columns,
     keys: dataset.columns.map((column) => Buffer.from(column.name)),
-    checks: dataset.columns.map(plainCheck),
-    requiredIndexes: dataset.columns.flatMap((column, index) =>
-      isRequired(column) ? [index] : [],
-    ),
+    readers: dataset.columns.map(plainReader),
+    requiredIndexes: indexes.filter(isNeeded),
+    optionalIndexes: indexes.filter((index) => !isNeeded(index)),
+    defaults: dataset.columns.map(defaultText),
     eventTimeIndex: dataset.columns.findIndex((column) => column.name === dataset.eventTime),
   };
 }
@@ -36,44 +48,90 @@ export function isRequired(column: ColumnPlan): boolean {
   return !column.nullable && column.default === undefined;
 }
 
-/**
- * Longest number that a double surely holds without overflow, and DuckDB reads without an exponent.
- */
-const MAX_FLOAT_DIGITS = 40;
-/**
- * Any decimal of so many digits survives the way through a double that DuckDB's JSON reader takes.
- */
-const MAX_DOUBLE_SAFE_DIGITS = 15;
+function defaultText(column: ColumnPlan): string | null {
+  if (column.default === undefined) return null;
+  const exact = exactValue(column, { kind: "text", raw: String(column.default) }, true);
+  if (exact.kind === "value") return exact.text;
+  throw new Error(`the plan's default of ${column.name} is no value of it`);
+}
 
-function plainCheck(column: ColumnPlan): PlainCheck {
+function plainReader(column: ColumnPlan): PlainReader {
   const { type } = column;
   switch (type.kind) {
     case "int32":
-      return (bytes, start, end) => isPlainInteger(bytes, start, end, 9);
+      return (into, row, bytes, start, end) => {
+        const value = plainInteger(bytes, start, end);
+        if (value !== (value | 0)) return false;
+        into.setInt32(row, value);
+        return true;
+      };
     case "int64":
-      return (bytes, start, end) => isPlainInteger(bytes, start, end, 18);
+      return (into, row, bytes, start, end) => {
+        const value = plainInteger(bytes, start, end);
+        if (Number.isNaN(value)) return isLongInteger(into, row, bytes, start, end);
+        into.setInt64(row, value);
+        return true;
+      };
     case "float64":
-      return (bytes, start, end) =>
-        isPlainNumber(bytes, start, end, MAX_FLOAT_DIGITS, MAX_FLOAT_DIGITS, MAX_FLOAT_DIGITS);
-    case "decimal":
-      return (bytes, start, end) =>
-        isPlainNumber(
-          bytes,
-          start,
-          end,
-          Math.max(1, type.precision - type.scale),
-          type.scale,
-          Math.min(type.precision, MAX_DOUBLE_SAFE_DIGITS),
-        );
+      return (into, row, bytes, start, end) => {
+        const value = plainFloat(bytes, start, end);
+        if (Number.isNaN(value)) return false;
+        into.setFloat64(row, value);
+        return true;
+      };
+    case "decimal": {
+      const { precision, scale } = type;
+      return (into, row, bytes, start, end) => {
+        const units = plainUnits(bytes, start, end, scale, precision);
+        if (Number.isNaN(units)) return false;
+        into.setUnits(row, units);
+        return true;
+      };
+    }
     case "timestamp": {
       const zoneless = column.zone === "UTC";
-      return (bytes, start, end) => !Number.isNaN(plainTimestamp(bytes, start, end, zoneless));
+      return (into, row, bytes, start, end) => {
+        const timeUs = plainTimestamp(bytes, start, end, zoneless);
+        if (!Number.isSafeInteger(timeUs)) return false;
+        into.setInt64(row, timeUs);
+        return true;
+      };
     }
     case "date":
-      return (bytes, start, end) => end - start === 10 && !Number.isNaN(plainDate(bytes, start));
+      return (into, row, bytes, start, end) => {
+        const days = end - start === 10 ? plainDate(bytes, start) : Number.NaN;
+        if (Number.isNaN(days)) return false;
+        into.setInt32(row, days);
+        return true;
+      };
     case "boolean":
     case "text":
     case "json":
       return () => false;
   }
+}
+
+/** 16 to 18 digits: beyond a double, and as long as many an id. */
+function isLongInteger(
+  into: RowColumn,
+  row: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  const isNegative = bytes[start] === 45;
+  const first = isNegative ? start + 1 : start;
+  const digits = end - first;
+  if (digits < 16 || digits > 18) return false;
+  const high = plainInteger(bytes, first, end - 9);
+  let low = 0;
+  for (let at = end - 9; at < end; at++) {
+    const digit = (bytes[at] as number) - 48;
+    if (digit < 0 || digit > 9) return false;
+    low = low * 10 + digit;
+  }
+  if (Number.isNaN(high) || high < 0) return false;
+  const value = BigInt(high) * 1_000_000_000n + BigInt(low);
+  into.setBigInt(row, isNegative ? -value : value);
+  return true;
 }

@@ -1,4 +1,6 @@
-/** What a scanner tells of a body: which lines are plain, and where the others lie. */
+/** What a scanner tells of a body: how its rows lie in time, and which lines are not plain. */
+
+import { type RowColumns } from "./row-columns.ts";
 
 export interface SuspectLine {
   /** 1-based line of the body. */
@@ -16,6 +18,40 @@ export interface TimeOrder {
   readonly minUs: number;
   readonly maxUs: number;
   readonly disorderUs: number;
+}
+
+/** Follows the event times of a body's rows. */
+export class RowClock {
+  #minUs = Number.POSITIVE_INFINITY;
+  #maxUs = Number.NEGATIVE_INFINITY;
+  #disorderUs = 0;
+
+  note(timeUs: number): void {
+    if (timeUs > this.#maxUs) this.#maxUs = timeUs;
+    else if (this.#maxUs - timeUs > this.#disorderUs) this.#disorderUs = this.#maxUs - timeUs;
+    if (timeUs < this.#minUs) this.#minUs = timeUs;
+  }
+
+  get order(): TimeOrder {
+    return { minUs: this.#minUs, maxUs: this.#maxUs, disorderUs: this.#disorderUs };
+  }
+}
+
+/** A body this long is scanned in turns, so that other requests are heard in between. */
+const BYTES_A_TURN = 512 * 1024;
+
+/** Lets go of the thread now and then. Caller: `if (turns.isOver(at)) await turns.next(at)`. */
+export class Turns {
+  #until = BYTES_A_TURN;
+
+  isOver(at: number): boolean {
+    return at >= this.#until;
+  }
+
+  async next(at: number): Promise<void> {
+    this.#until = at + BYTES_A_TURN;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 export const NO_ROWS: TimeOrder = {
@@ -38,19 +74,18 @@ export function isExact(order: TimeOrder): boolean {
   return Number.isSafeInteger(order.minUs) && Number.isSafeInteger(order.maxUs);
 }
 
-export interface Scan {
-  /** Rows in the body, plain or not; blank lines do not count. */
-  readonly rows: number;
-  /** Lines that the exact lane has to look at, in order. */
-  readonly suspects: readonly SuspectLine[];
-  /** True where blank lines make line numbers differ from row numbers. */
-  readonly hasBlankLines: boolean;
-  /** Of the plain rows. */
-  readonly order: TimeOrder;
+/** Where a scanner puts what it finds. */
+export interface ScanTarget {
+  readonly columns: RowColumns;
+  readonly clock: RowClock;
+  /** Takes a line that is not plain, in its turn; gives false to end the scan. */
+  readonly onSuspect: (line: SuspectLine) => boolean;
 }
 
 export interface ScanLimits {
   /** A row later than this is a suspect: the exact lane refuses it with a reason. */
   readonly maxEventTimeUs: number;
   readonly maxLineBytes: number;
+  /** No line is taken for plain: the body is not UTF-8, and the exact lane can say where. */
+  readonly everyLine: boolean;
 }

@@ -1,36 +1,28 @@
-/**
- * Turns a text body into the pieces of a staging file in which every line is plain or canonical.
- */
+/** Turns a text body into rows: plain lines by bytes, all others one by one in the exact lane. */
 import { isUtf8 } from "node:buffer";
 import { type DatasetPlan } from "../plan/plan.ts";
-import { type Batch, type DecodeLimits, type Decoded, type Reject } from "./batch.ts";
+import { type Batch, type DecodeLimits, type Decoded, type PreparedLines, type Reject } from "./batch.ts";
 import { type CsvHeader, readCsvHeader, scanCsv, splitCsvRecord } from "./csv-scan.ts";
-import {
-  canonicalCsvLine,
-  canonicalJsonLine,
-  exactRow,
-  type ExactRow,
-  type ExactRowOptions,
-  requiredNames,
-} from "./exact-row.ts";
+import { exactRow, type ExactRow, type ExactRowOptions, requiredNames } from "./exact-row.ts";
 import { type Token } from "./token.ts";
 import { jsonDocumentToLines } from "./json-document.ts";
 import { readJsonLine } from "./json-line.ts";
-import { isBlank, scanNdjson } from "./ndjson-scan.ts";
-import { BYTE } from "./plain-value.ts";
+import { scanNdjson } from "./ndjson-scan.ts";
+import { type RowColumns } from "./row-columns.ts";
 import { type RowShape } from "./row-shape.ts";
-import { NO_ROWS, type Scan, type ScanLimits, type SuspectLine, type TimeOrder } from "./scan.ts";
+import {
+  NO_ROWS,
+  RowClock,
+  type ScanLimits,
+  type ScanTarget,
+  type SuspectLine,
+  type TimeOrder,
+} from "./scan.ts";
 
-export type StagingFormat =
-  | { readonly kind: "ndjson" }
-  /** Names in the order of the file's columns. */
-  | { readonly kind: "csv"; readonly columns: readonly string[] };
-
-export interface TextPieces {
-  readonly format: StagingFormat;
-  readonly pieces: readonly Uint8Array[];
+/** What became of a body whose rows, if any, are in the columns now. */
+export interface TextBody {
   readonly decoded: Decoded;
-  /** Of the accepted rows; the disorder is an upper bound. */
+  /** Of the accepted rows. */
   readonly order: TimeOrder;
 }
 
@@ -42,21 +34,47 @@ export interface TextContext {
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/**
- * `everyLine` sends all lines through the exact lane: the way out when DuckDB refuses what the
- * scanner took for plain.
- */
-export function readTextBody(context: TextContext, batch: Batch, everyLine: boolean): TextPieces {
+/** Adds the rows of a body to `columns`; a body that is refused adds none. */
+export async function readTextBody(
+  context: TextContext,
+  batch: Batch,
+  columns: RowColumns,
+): Promise<TextBody> {
   const hasBom = Buffer.compare(batch.body.subarray(0, 3), BOM) === 0;
   const body = hasBom ? batch.body.subarray(3) : batch.body;
-  // The exact lane decodes line by line and can say which line is not UTF-8.
-  const exactly = everyLine || !isUtf8(body);
-  if (batch.header.format === "csv") return readCsv(context, batch, body, exactly);
-  if (batch.header.format === "ndjson") return readLines(context, batch, body, exactly);
+  if (batch.header.format === "csv") return readCsv(context, batch, body, columns);
+  if (batch.header.format === "ndjson") return readLines(context, batch, body, columns);
   const lines = jsonDocumentToLines(body);
   if (lines.kind === "problem") return refused(batch, 0, [], lines.reason, "Send valid JSON.");
-  return readLines(context, batch, lines.body, exactly);
+  return readLines(context, batch, lines.body, columns);
 }
+
+/** Adds rows that another reader has judged; of them none is refused any more. */
+export async function readPreparedLines(
+  { shape }: TextContext,
+  { pieces, decoded }: PreparedLines,
+  columns: RowColumns,
+): Promise<TextBody> {
+  const body = Buffer.concat(pieces);
+  const clock = new RowClock();
+  const limits = {
+    maxEventTimeUs: Number.POSITIVE_INFINITY,
+    maxLineBytes: Number.POSITIVE_INFINITY,
+    everyLine: false,
+  };
+  const onSuspect = ({ start, end }: SuspectLine): boolean => {
+    const line = readJsonLine(utf8.decode(body.subarray(start, end)));
+    const row = line.kind === "problem" ? line : exactRow(shape, line.members, EXACT_VALUES);
+    if (row.kind === "problem") throw new Error(`a prepared line is no row: ${row.reason}`);
+    columns.addCanonical(row.values);
+    clock.note(row.eventTimeUs);
+    return true;
+  };
+  await scanNdjson(body, shape, limits, { columns, clock, onSuspect });
+  return { decoded, order: clock.order };
+}
+
+const EXACT_VALUES = { lenientText: false, maxEventTimeUs: Number.POSITIVE_INFINITY } as const;
 
 function refused(
   batch: Batch,
@@ -64,68 +82,43 @@ function refused(
   rejects: readonly Reject[],
   reason: string,
   hint: string,
-): TextPieces {
-  return {
-    format: { kind: "ndjson" },
-    pieces: [],
-    order: NO_ROWS,
-    decoded: { kind: "refused", batch, reason, hint, received, rejects },
-  };
+): TextBody {
+  return { order: NO_ROWS, decoded: { kind: "refused", batch, reason, hint, received, rejects } };
 }
 
-function scanLimits(context: TextContext, batch: Batch): ScanLimits {
+function scanLimits(context: TextContext, batch: Batch, body: Uint8Array): ScanLimits {
   const { maxFutureSkewUs } = context.dataset.watermark;
   return {
     maxEventTimeUs: Number(batch.header.receivedAtUs) + maxFutureSkewUs,
     maxLineBytes: context.limits.maxLineBytes,
+    everyLine: !isUtf8(body),
   };
 }
 
-function readLines(
+async function readLines(
   context: TextContext,
   batch: Batch,
   body: Uint8Array,
-  everyLine: boolean,
-): TextPieces {
+  columns: RowColumns,
+): Promise<TextBody> {
   const { shape } = context;
-  const limits = scanLimits(context, batch);
-  const scan = everyLine ? everyLineOf(body) : scanNdjson(body, shape, limits);
+  const limits = scanLimits(context, batch, body);
   const options = { lenientText: false, maxEventTimeUs: limits.maxEventTimeUs };
-  return mend(context, batch, body, 0, { kind: "ndjson" }, scan, (text) => {
+  const read = (text: string): ExactLine => {
     const line = readJsonLine(text);
-    if (line.kind === "problem") return line;
-    const row = exactRow(shape, line.members, options);
-    return row.kind === "problem"
-      ? row
-      : {
-          kind: "line",
-          text: canonicalJsonLine(shape.columns, row.values),
-          timeUs: row.eventTimeUs,
-        };
-  });
+    return line.kind === "problem" ? line : exactRow(shape, line.members, options);
+  };
+  return collect(context, batch, body, columns, read, (target) =>
+    scanNdjson(body, shape, limits, target),
+  );
 }
 
-function everyLineOf(body: Uint8Array): Scan {
-  const suspects: SuspectLine[] = [];
-  let hasBlankLines = false;
-  let line = 0;
-  for (let start = 0; start < body.length;) {
-    line++;
-    const found = body.indexOf(BYTE.LF, start);
-    const end = found < 0 ? body.length : found;
-    if (isBlank(body, start, end)) hasBlankLines = true;
-    else suspects.push({ line, start, end });
-    start = end + 1;
-  }
-  return { rows: suspects.length, suspects, hasBlankLines, order: NO_ROWS };
-}
-
-function readCsv(
+async function readCsv(
   context: TextContext,
   batch: Batch,
   body: Uint8Array,
-  everyLine: boolean,
-): TextPieces {
+  columns: RowColumns,
+): Promise<TextBody> {
   const { shape } = context;
   const header = readCsvHeader(body);
   const problem = headerProblem(context.dataset, header.names);
@@ -135,34 +128,22 @@ function readCsv(
   const fileColumns = header.names.map((name) =>
     shape.columns.findIndex((column) => column.name === name),
   );
-  const limits = scanLimits(context, batch);
-  // With no plain line possible, the scanner reports every record as a suspect.
-  const scan = scanCsv(body, header, shape, everyLine ? [...fileColumns, -1] : fileColumns, limits);
+  const limits = scanLimits(context, batch, body);
   const options = { lenientText: true, maxEventTimeUs: limits.maxEventTimeUs };
-  // Every line as JSON: DuckDB's CSV reader fails on a CR LF inside of quotes.
-  const format: StagingFormat = everyLine
-    ? { kind: "ndjson" }
-    : { kind: "csv", columns: header.names };
-  let hasBreaks = false;
-  const pieces = mend(context, batch, body, header.bodyStart, format, scan, (text) => {
-    const row = exactCsvRow(shape, header, text, options);
-    if (row.kind === "problem") return row;
-    const { values, eventTimeUs: timeUs } = row;
-    if (everyLine) return { kind: "line", text: canonicalJsonLine(shape.columns, values), timeUs };
-    hasBreaks ||= /[\r\n]/.test(text.trimEnd());
-    const inOrder = fileColumns.map((column) => values[column] ?? null);
-    return { kind: "line", text: canonicalCsvLine(inOrder), timeUs };
-  });
-  return hasBreaks ? readCsv(context, batch, body, true) : withHeader(pieces, body, header);
+  const read = (text: string): ExactLine => exactCsvRow(shape, header, text, options);
+  const found = await collect(context, batch, body, columns, read, (target) =>
+    scanCsv(body, header, shape, fileColumns, limits, target),
+  );
+  return withHeader(found, body, header);
 }
 
 /** A rejected record says little without its header: both go into the dead letter. */
-function withHeader(pieces: TextPieces, body: Uint8Array, header: CsvHeader): TextPieces {
-  const { decoded } = pieces;
-  if (decoded.rejects.length === 0) return pieces;
+function withHeader(found: TextBody, body: Uint8Array, header: CsvHeader): TextBody {
+  const { decoded } = found;
+  if (decoded.rejects.length === 0) return found;
   const line = Buffer.from(body.subarray(0, header.bodyStart)).toString().trimEnd();
   const rejects = decoded.rejects.map((one) => ({ ...one, raw: `${line}\n${one.raw}` }));
-  return { ...pieces, decoded: { ...decoded, rejects } };
+  return { ...found, decoded: { ...decoded, rejects } };
 }
 
 function exactCsvRow(
@@ -198,89 +179,95 @@ function headerProblem(dataset: DatasetPlan, names: readonly string[]): string |
   return missing === undefined ? undefined : `the CSV header lacks the required column ${missing}`;
 }
 
-type MendedLine =
-  | Exclude<ExactRow, { kind: "row" }>
-  | { readonly kind: "line"; readonly text: string; readonly timeUs: number };
+type ExactLine = ExactRow & { readonly column?: number };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Puts the canonical form of each suspect in its place, or leaves it out and keeps the reason. */
-function mend(
+/** Runs a scan with the exact lane behind it, and judges the body as a whole. */
+async function collect(
   context: TextContext,
   batch: Batch,
   body: Uint8Array,
-  bodyStart: number,
-  format: StagingFormat,
-  scan: Scan,
-  read: (text: string) => MendedLine & { readonly column?: number },
-): TextPieces {
+  columns: RowColumns,
+  read: (text: string) => ExactLine,
+  scan: (target: ScanTarget) => Promise<number>,
+): Promise<TextBody> {
   const { limits } = context;
-  const pieces: Uint8Array[] = [];
   const rejects: Reject[] = [];
-  let copied = bodyStart;
-  let { minUs, maxUs } = scan.order;
-  let hasMended = false;
-  for (const { line, start, end } of scan.suspects) {
-    if (start > copied) pieces.push(body.subarray(copied, start));
-    copied = Math.min(end + 1, body.length);
-    const mended = mendLine(body.subarray(start, end), limits.maxLineBytes, read);
-    if (mended.kind === "line") {
-      pieces.push(Buffer.from(mended.text));
-      minUs = Math.min(minUs, mended.timeUs);
-      maxUs = Math.max(maxUs, mended.timeUs);
-      hasMended = true;
+  const clock = new RowClock();
+  const firstRow = columns.rows;
+  const onSuspect = (suspect: SuspectLine): boolean => {
+    const line = exactLine(body.subarray(suspect.start, suspect.end), limits.maxLineBytes, read);
+    if (line.kind === "row") {
+      columns.addCanonical(line.values);
+      clock.note(line.eventTimeUs);
     } else {
-      const raw =
-        mended.raw ?? Buffer.from(body.subarray(start, Math.min(end, start + 4096))).toString();
-      rejects.push({ line, column: mended.column ?? null, reason: mended.reason, raw });
+      rejects.push(rejectOf(body, suspect, line));
     }
-    if (rejects.length > limits.maxRejects) break;
+    return rejects.length <= limits.maxRejects && columns.rows - firstRow <= limits.maxRows;
+  };
+  const rows = await scan({ columns, clock, onSuspect });
+  const problem = bodyProblem(limits, batch, rows, rejects);
+  if (problem !== undefined) {
+    columns.truncate(firstRow);
+    return problem;
   }
-  if (copied < body.length) pieces.push(body.subarray(copied));
+  const decoded = { kind: "rows", batch, accepted: rows - rejects.length, rejects } as const;
+  return { decoded, order: clock.order };
+}
+
+function bodyProblem(
+  limits: DecodeLimits,
+  batch: Batch,
+  rows: number,
+  rejects: readonly Reject[],
+): TextBody | undefined {
   if (rejects.length > limits.maxRejects) {
     const reason = `more than ${limits.maxRejects} rows are invalid; the first: ${rejects[0]?.reason}`;
     return refused(
       batch,
-      scan.rows,
+      rows,
       rejects.slice(0, 10),
       reason,
       "Check format and columns of the body.",
     );
   }
-  if (scan.rows > limits.maxRows) {
-    return refused(
-      batch,
-      scan.rows,
-      [],
-      `more than ${limits.maxRows} rows`,
-      "Send smaller bodies.",
-    );
+  if (rows > limits.maxRows) {
+    return refused(batch, rows, [], `more than ${limits.maxRows} rows`, "Send smaller bodies.");
   }
   if (batch.header.onInvalid === "reject" && rejects.length > 0) {
-    const reason = `${rejects.length} of ${scan.rows} rows are invalid`;
+    const reason = `${rejects.length} of ${rows} rows are invalid`;
     return refused(
       batch,
-      scan.rows,
+      rows,
       rejects,
       reason,
       "Mend the rows, or send without onInvalid=reject.",
     );
   }
-  return {
-    format,
-    pieces: endWithLineBreak(pieces),
-    // Where a mended row stood among the others is not worth following: the range bounds the
-    // disorder.
-    order: hasMended ? { minUs, maxUs, disorderUs: maxUs - minUs } : scan.order,
-    decoded: { kind: "rows", batch, accepted: scan.rows - rejects.length, rejects },
-  };
+  return undefined;
 }
 
-function mendLine(
+const RAW_BYTES = 4096;
+
+function rejectOf(
+  body: Uint8Array,
+  { line, start, end }: SuspectLine,
+  problem: Extract<ReadLine, { readonly kind: "problem" }>,
+): Reject {
+  const { reason, column = null, raw } = problem;
+  const shown =
+    raw ?? Buffer.from(body.subarray(start, Math.min(end, start + RAW_BYTES))).toString();
+  return { line, column, reason, raw: shown };
+}
+
+type ReadLine = ExactLine & { readonly raw?: string };
+
+function exactLine(
   bytes: Uint8Array,
   maxLineBytes: number,
-  read: (text: string) => MendedLine & { readonly column?: number },
-): MendedLine & { readonly column?: number; readonly raw?: string } {
+  read: (text: string) => ExactLine,
+): ReadLine {
   if (bytes.length > maxLineBytes) {
     return {
       kind: "problem",
@@ -294,11 +281,4 @@ function mendLine(
     return { kind: "problem", reason: "not UTF-8" };
   }
   return { raw: text, ...read(text) };
-}
-
-/** Bodies are laid one behind the other in a staging file: none may end in the middle of a line. */
-function endWithLineBreak(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const last = pieces.at(-1);
-  if (last === undefined || last.at(-1) === BYTE.LF) return pieces;
-  return [...pieces, Buffer.from("\n")];
 }

@@ -8,6 +8,7 @@ import { assert, KurobeError } from "../core/errors.ts";
 import { type Sql, type SqlValue } from "../core/sql.ts";
 import { appendRows, type AppendValue } from "./appender.ts";
 import { bindValue } from "./bind.ts";
+import { appendColumns, type ColumnData, type RowRange } from "./column-data.ts";
 import { duckdbError } from "./failure.ts";
 import { allRows, columnsOf } from "./result.ts";
 import { OpenStream, type ResultStream } from "./stream.ts";
@@ -170,6 +171,22 @@ export class Connection implements AsyncDisposable {
     const release = this.#acquire();
     try {
       appendRows(this.#handle, table, rows);
+    } catch (error) {
+      throw duckdbError(error);
+    } finally {
+      release();
+    }
+  }
+
+  /** Adds rows that lie in memory column by column: what takes rows in by the million. */
+  appendColumns(
+    table: readonly string[],
+    columns: readonly ColumnData[],
+    ranges: readonly RowRange[],
+  ): void {
+    const release = this.#acquire();
+    try {
+      appendColumns(this.#handle, table, columns, ranges);
     } catch (error) {
       throw duckdbError(error);
     } finally {

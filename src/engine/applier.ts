@@ -2,6 +2,7 @@
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import { type Batch, type Decoded, type EventTimes, type Staged } from "../decode/batch.ts";
+import { type RowRange } from "../duckdb/duckdb.ts";
 import { type DatasetPlan, type Plan } from "../plan/plan.ts";
 import { findDuplicates } from "./deduplicate.ts";
 import { MAX_ERRORS_SHOWN, type Outcome } from "./outcome.ts";
@@ -18,7 +19,7 @@ export interface ApplierDeps {
   readonly counters: Counters;
 }
 
-/** One decoded batch on its way: the rows of the stage table that are its own. */
+/** One decoded batch on its way: the staged rows that are its own. */
 interface Share {
   readonly decoded: Decoded;
   readonly firstRow: number;
@@ -26,7 +27,7 @@ interface Share {
 }
 
 /**
- * Applies one staged table. Outcomes come in the order of its batches. A batch whose idempotency
+ * Applies staged rows. Outcomes come in the order of its batches. A batch whose idempotency
  * key was seen contributes no row.
  */
 export async function applyStaged(
@@ -121,26 +122,22 @@ async function duplicatesOf(
   staged: Staged,
   skipped: readonly Share[],
 ): Promise<readonly number[]> {
-  if (dataset.dedup === null || staged.rows === 0) return [];
+  const { content } = staged;
+  if (dataset.dedup === null || staged.rows === 0 || content.kind !== "table") return [];
   const rows = skipped.reduce((sum, share) => sum + share.endRow - share.firstRow, 0);
-  if (rows === 0) return findDuplicates(tx, dataset, dataset.dedup, staged);
-  await deleteShares(tx, staged, skipped);
-  return findDuplicates(tx, dataset, dataset.dedup, staged);
+  if (rows > 0) await deleteShares(tx, content.table, skipped);
+  return findDuplicates(tx, dataset, dataset.dedup, content.table, staged.eventTimeUs);
 }
 
-async function deleteShares(
-  tx: Transaction,
-  staged: Staged,
-  shares: readonly Share[],
-): Promise<void> {
+async function deleteShares(tx: Transaction, table: Sql, shares: readonly Share[]): Promise<void> {
   const ranges = shares.map(
     (share) =>
       sql`(rowid >= ${sql.literal(share.firstRow)} AND rowid < ${sql.literal(share.endRow)})`,
   );
-  await tx.connection.run(sql`DELETE FROM ${staged.table} WHERE ${sql.join(ranges, " OR ")}`);
+  await tx.connection.run(sql`DELETE FROM ${table} WHERE ${sql.join(ranges, " OR ")}`);
 }
 
-/** Stores the rows and lets the stages follow. Gives the places (stage `rowid`s) of late rows. */
+/** Stores the rows and lets the stages follow. Gives the places (row numbers) of late rows. */
 async function storeRows(
   deps: ApplierDeps,
   tx: Transaction,
@@ -152,18 +149,10 @@ async function storeRows(
 ): Promise<readonly number[]> {
   const { eventTimeUs } = staged;
   if (staged.rows === 0 || eventTimeUs === undefined || first === undefined) return [];
-  const columns = sql.join(dataset.columns.map((column) => sql.id(column.name)));
-  const conditions = [...skippedConditions(skipped), ...duplicateCondition(duplicates)];
-  const where = conditions.length === 0 ? sql.empty : sql`WHERE ${sql.join(conditions, " AND ")}`;
-  const { rows, firstSeq } = await tx.insert(dataset.name, {
-    columns,
-    from: sql`${staged.table} ${where}`,
-    offset: sql`rowid`,
-    span: staged.rows,
-    repeats: "check",
-    rangeUs: eventTimeUs,
-  });
-  if (conditions.length === 0) {
+  const isWhole =
+    skipped.every((share) => share.endRow === share.firstRow) && duplicates.length === 0;
+  const { rows, firstSeq } = await insertStaged(tx, dataset, staged, skipped, duplicates);
+  if (isWhole) {
     assert(
       rows === staged.rows,
       `stored ${rows} rows of ${dataset.name}, the scanner found ${staged.rows}`,
@@ -171,7 +160,7 @@ async function storeRows(
   }
   if (rows === 0) return [];
   // Rows that were left out have no say in how far event time has come.
-  const times = conditions.length === 0 ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
+  const times = isWhole ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
   const { header } = first;
   const late = new Set<number>();
   for (const stage of deps.stages) {
@@ -187,6 +176,36 @@ async function storeRows(
     for (const seq of found) late.add(seq - firstSeq);
   }
   return [...late];
+}
+
+function insertStaged(
+  tx: Transaction,
+  dataset: DatasetPlan,
+  { content, rows, eventTimeUs }: Staged,
+  skipped: readonly Share[],
+  duplicates: readonly number[],
+): Promise<{ rows: number; firstSeq: number }> {
+  const arrival = { span: rows, repeats: "check", rangeUs: eventTimeUs } as const;
+  if (content.kind === "columns") {
+    const { columns } = content.columns;
+    return tx.append(dataset.name, { columns, ranges: rangesWithout(skipped, rows), ...arrival });
+  }
+  const columns = sql.join(dataset.columns.map((column) => sql.id(column.name)));
+  const conditions = [...skippedConditions(skipped), ...duplicateCondition(duplicates)];
+  const where = conditions.length === 0 ? sql.empty : sql`WHERE ${sql.join(conditions, " AND ")}`;
+  const from = sql`${content.table} ${where}`;
+  return tx.insert(dataset.name, { columns, from, offset: sql`rowid`, ...arrival });
+}
+
+function rangesWithout(skipped: readonly Share[], rows: number): readonly RowRange[] {
+  const ranges: RowRange[] = [];
+  let start = 0;
+  for (const share of skipped) {
+    if (share.firstRow > start) ranges.push({ start, end: share.firstRow });
+    start = share.endRow;
+  }
+  if (start < rows) ranges.push({ start, end: rows });
+  return ranges;
 }
 
 async function storedTimes(

@@ -84,7 +84,8 @@ export async function stageBatches(
   if (name !== LINE_PROTOCOL || decoded.length < batches.length) {
     throw new Error(`the log has rows of ${name}, which the plan lacks`);
   }
-  const nothing = { table: sql.empty, rows: 0, eventTimeUs: undefined };
+  const content = { kind: "table", table: sql.empty } as const;
+  const nothing = { content, rows: 0, eventTimeUs: undefined };
   return { dataset: name, ...nothing, decoded, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 

@@ -4,7 +4,7 @@
  */
 import { sql, type Sql } from "../core/sql.ts";
 import { type DatasetPlan, type DedupPlan } from "../plan/plan.ts";
-import { type Staged } from "../decode/batch.ts";
+import { type EventTimes } from "../decode/batch.ts";
 import { type Transaction } from "./transaction.ts";
 
 /**
@@ -15,19 +15,20 @@ export async function findDuplicates(
   tx: Transaction,
   dataset: DatasetPlan,
   dedup: DedupPlan,
-  staged: Staged,
+  staged: Sql,
+  times: EventTimes | undefined,
 ): Promise<readonly number[]> {
-  if (staged.eventTimeUs === undefined) return [];
+  if (times === undefined) return [];
   const within = BigInt(dedup.withinUs);
   const older = tx.relation(dataset.name, {
-    fromUs: staged.eventTimeUs.min - within,
-    toUs: staged.eventTimeUs.max + within,
+    fromUs: times.min - within,
+    toUs: times.max + within,
   });
   const names = sql.join(dedup.by.map((name) => sql.id(name)));
   const at = sql.id(dataset.eventTime);
   // One number for each set of equal rows; IS NOT DISTINCT FROM makes nulls equal.
   const candidates = sql`
-    WITH s AS (SELECT rowid AS _place, epoch_us(${at}) AS _at, ${names} FROM ${staged.table}),
+    WITH s AS (SELECT rowid AS _place, epoch_us(${at}) AS _at, ${names} FROM ${staged}),
          o AS (SELECT -1 AS _place, epoch_us(${at}) AS _at, ${names} FROM ${older} AS stored
                 WHERE EXISTS (SELECT 1 FROM s WHERE ${sameRow(dedup, "s", "stored")})),
          both_sides AS (SELECT _place, _at, ${names} FROM s UNION ALL SELECT _place, _at, ${names} FROM o),

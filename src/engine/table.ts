@@ -71,7 +71,12 @@ export class Table {
   }
 
   memoryTable(generation: number): Sql {
-    return sql`mem.${sql.id(`${this.name}@${generation}`)}`;
+    return sql.id(...this.memoryTableName(generation));
+  }
+
+  /** Schema and name. */
+  memoryTableName(generation: number): readonly [string, string] {
+    return ["mem", `${this.name}@${generation}`];
   }
 
   createMemoryTable(generation: number): Sql {

@@ -1,19 +1,30 @@
 /** The engine's open transaction: where rows and what follows from them become visible together. */
 import { sql, type Sql } from "../core/sql.ts";
-import { type Connection } from "../duckdb/duckdb.ts";
+import { type ColumnData, type Connection, type RowRange } from "../duckdb/duckdb.ts";
 import { type RelationOptions, type Table, dayOf, daySql } from "./table.ts";
 
-export interface InsertOptions {
-  /** The table's columns in order (`_deleted` too, where it has one), ready for `SELECT … FROM`. */
-  readonly columns: Sql;
-  readonly from: Sql;
-  /** SQL for the place of a row among the inserted ones, from 0: holes are allowed. */
-  readonly offset: Sql;
+/** Of rows that are about to be stored. */
+interface Arrival {
   /** How far `_seq` moves on. */
   readonly span: number;
   /** Whether the rows may repeat keys that are stored, or each other's. */
   readonly repeats: "never" | "always" | "check";
   readonly rangeUs?: { readonly min: bigint; readonly max: bigint } | undefined;
+}
+
+export interface InsertOptions extends Arrival {
+  /** The table's columns in order (`_deleted` too, where it has one), ready for `SELECT … FROM`. */
+  readonly columns: Sql;
+  readonly from: Sql;
+  /** SQL for the place of a row among the inserted ones, from 0: holes are allowed. */
+  readonly offset: Sql;
+}
+
+export interface AppendOptions extends Arrival {
+  /** The table's columns in order, but `_seq`. */
+  readonly columns: readonly ColumnData[];
+  /** The rows of them that are stored; a row's `_seq` is the first one plus its number. */
+  readonly ranges: readonly RowRange[];
 }
 
 interface Draft {
@@ -58,20 +69,33 @@ export class Transaction {
       sql`INSERT INTO ${target} SELECT ${options.columns}, ${sql.literal(firstSeq)} + ${options.offset}
             FROM ${options.from}`,
     );
-    draft.nextSeq += options.span;
-    draft.rows += rows;
-    if (table.isKeyed && rows > 0 && options.repeats !== "never") {
-      await this.#markDays(table, draft, firstSeq, options);
-    }
+    await this.#arrived(table, draft, rows, options);
     return { rows, firstSeq };
   }
 
-  async #markDays(
-    table: Table,
-    draft: Draft,
-    firstSeq: number,
-    options: InsertOptions,
-  ): Promise<void> {
+  /** The same for rows that lie in memory, column by column. */
+  async append(name: string, options: AppendOptions): Promise<{ rows: number; firstSeq: number }> {
+    const table = this.table(name);
+    const draft = this.#draft(table);
+    const firstSeq = draft.nextSeq;
+    const { columns, ranges, span } = options;
+    const target = table.memoryTableName(table.generation);
+    this.connection.appendColumns(target, [...columns, sequence(firstSeq, span)], ranges);
+    const rows = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+    await this.#arrived(table, draft, rows, options);
+    return { rows, firstSeq };
+  }
+
+  async #arrived(table: Table, draft: Draft, rows: number, arrival: Arrival): Promise<void> {
+    const firstSeq = draft.nextSeq;
+    draft.nextSeq += arrival.span;
+    draft.rows += rows;
+    if (table.isKeyed && rows > 0 && arrival.repeats !== "never") {
+      await this.#markDays(table, draft, firstSeq, arrival);
+    }
+  }
+
+  async #markDays(table: Table, draft: Draft, firstSeq: number, options: Arrival): Promise<void> {
     if (!table.isKeyTimed) return;
     const { rangeUs } = options;
     if (rangeUs !== undefined && isCovered(draft.repeatDays, rangeUs)) return;
@@ -91,7 +115,7 @@ export class Transaction {
     for (const view of table.viewStatements(marked)) await this.connection.run(view);
   }
 
-  #repeatedDays(table: Table, firstSeq: number, rangeUs: InsertOptions["rangeUs"]): Sql {
+  #repeatedDays(table: Table, firstSeq: number, rangeUs: Arrival["rangeUs"]): Sql {
     const key = sql.join(table.stored.plan.key.map((name) => sql.id(name)));
     const at = sql.id(table.stored.plan.eventTime);
     const options: RelationOptions =
@@ -125,6 +149,18 @@ export class Transaction {
     }
     return changed;
   }
+}
+
+/** A BIGINT column: `first`, `first` + 1, … */
+function sequence(first: number, rows: number): ColumnData {
+  const values = BigInt64Array.from({ length: rows }, (_, row) => BigInt(first + row));
+  return {
+    bytes: new Uint8Array(values.buffer),
+    bytesPerValue: 8,
+    validity: null,
+    longTextRows: [],
+    longTexts: [],
+  };
 }
 
 function isCovered(days: ReadonlySet<number>, range: { min: bigint; max: bigint }): boolean {

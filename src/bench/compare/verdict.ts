@@ -112,7 +112,9 @@ function measure(question: Question, seed: number): Measured {
   };
 }
 
-/** What two equal targets differ by at most, as far as their pairs can tell; never below `least`. */
+/**
+ * What two equal targets differ by at most, as far as their pairs can tell; never below `least`.
+ */
 export function noiseFloor(
   first: readonly number[],
   second: readonly number[],

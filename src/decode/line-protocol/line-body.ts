@@ -7,13 +7,10 @@ import { isContentKey } from "../../log/content-key.ts";
 import { type BatchEntry } from "../../log/entry.ts";
 import { LINE_PROTOCOL } from "../../plan/line-protocol.ts";
 import { type Plan } from "../../plan/plan.ts";
-import { type Batch, type DecodeLimits, type Reject } from "../batch.ts";
-import { NO_ROWS } from "../scan.ts";
-import { type TextPieces } from "../text-body.ts";
+import { type Batch, type DecodeLimits, type PreparedLines, type Reject } from "../batch.ts";
 import { type Layout, Layouts, type Slot, toBytes } from "./layout.ts";
 import { lineTimeNs, nsToUs, quickTimeUs, TimeWriter } from "./line-time.ts";
 import { exactLineValue, looseLineValue, plainLineValue } from "./line-value.ts";
-
 import { LineRecord, parseRecord, recordEnd, skipBlanks } from "./record.ts";
 
 export interface LineProtocolReader {
@@ -46,17 +43,11 @@ class Part {
   text = "";
   rows = 0;
   hasTimeless = false;
-  minUs = Number.POSITIVE_INFINITY;
-  maxUs = Number.NEGATIVE_INFINITY;
-  disorderUs = 0;
 
-  add(row: string, timeUs: number): void {
+  add(row: string): void {
     this.text += row;
     if (this.text.length > PIECE_LENGTH) this.flush();
     this.rows++;
-    if (timeUs < this.minUs) this.minUs = timeUs;
-    if (timeUs > this.maxUs) this.maxUs = timeUs;
-    else if (this.maxUs - timeUs > this.disorderUs) this.disorderUs = this.maxUs - timeUs;
   }
 
   flush(): void {
@@ -67,7 +58,7 @@ class Part {
 }
 
 type Row =
-  | { readonly kind: "row"; readonly text: string; readonly timeUs: number }
+  | { readonly kind: "row"; readonly text: string }
   | { readonly kind: "problem"; readonly reason: string };
 
 class Reading {
@@ -143,7 +134,7 @@ class Reading {
     if (row.kind === "row") {
       const part = this.#part(name);
       part.hasTimeless ||= isTimeless;
-      part.add(row.text, row.timeUs);
+      part.add(row.text);
     } else {
       this.#reject(name, line, row.reason, this.#timed(start), isTimeless);
     }
@@ -187,7 +178,7 @@ class Reading {
     if (target.rest !== undefined) {
       row += `,${JSON.stringify(target.rest.name)}:{${toBytes((rest ?? []).join(","))}}`;
     }
-    return { kind: "row", text: `${row}}\n`, timeUs };
+    return { kind: "row", text: `${row}}\n` };
   }
 
   #timeUs(): number | undefined {
@@ -244,11 +235,8 @@ class Reading {
     const { position, body } = this.#batch;
     const batch = { position, header: this.#headerFor(name, part, isToldApart), body };
     part.flush();
-    const { minUs, maxUs, disorderUs } = part;
-    const prepared: TextPieces = {
-      format: { kind: "ndjson" },
+    const prepared: PreparedLines = {
       pieces: part.pieces,
-      order: part.rows === 0 ? NO_ROWS : { minUs, maxUs, disorderUs },
       decoded: { kind: "rows", batch, accepted: part.rows, rejects: part.rejects },
     };
     return { ...batch, prepared };
@@ -272,10 +260,8 @@ class Reading {
     const rejects = [...this.#parts.values()].flatMap((part) => part.rejects);
     const isTooBad = this.#rejects > this.#limits.maxRejects;
     const { maxRejects, maxRows } = this.#limits;
-    const prepared: TextPieces = {
-      format: { kind: "ndjson" },
+    const prepared: PreparedLines = {
       pieces: [],
-      order: NO_ROWS,
       decoded: {
         kind: "refused",
         batch,
