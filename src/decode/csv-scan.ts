@@ -2,7 +2,8 @@
  * CSV in one fixed dialect (RFC 4180: comma, double quote, a header line): never sniffed, because a
  * sniffer that guesses takes broken files for other dialects.
  */
-import { BYTE, plainTimestamp } from "./plain-value.ts";
+import { PlainTimeReader } from "./plain-time.ts";
+import { BYTE } from "./plain-value.ts";
 import { type RowColumn, type RowColumns } from "./row-columns.ts";
 import { type PlainReader, type RowShape } from "./row-shape.ts";
 import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
@@ -131,6 +132,7 @@ class RecordScanner {
   readonly #absent: readonly number[];
   readonly #rows: RowColumns;
   readonly #maxEventTimeUs: number;
+  readonly #times = new PlainTimeReader();
   /** Of the plain record that was read last. */
   timeUs = 0;
 
@@ -201,8 +203,8 @@ class RecordScanner {
       case "json":
         return false;
       case "timestamp": {
-        const timeUs = plainTimestamp(this.#body, start, end, plan.zone === "UTC");
-        if (!Number.isSafeInteger(timeUs)) return false;
+        if (this.#times.read(this.#body, start, plan.zone === "UTC") !== end) return false;
+        const { timeUs } = this.#times;
         into.setInt64(rows, timeUs);
         if (column !== this.#shape.eventTimeIndex) return true;
         this.timeUs = timeUs;

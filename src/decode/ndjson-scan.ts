@@ -4,7 +4,8 @@
  * every value has a form whose meaning is beyond doubt.
  */
 import { compactJson } from "./json-line.ts";
-import { BYTE, plainTimestamp } from "./plain-value.ts";
+import { PlainTimeReader } from "./plain-time.ts";
+import { BYTE } from "./plain-value.ts";
 import { type RowColumn, type RowColumns } from "./row-columns.ts";
 import { type PlainReader, type RowShape } from "./row-shape.ts";
 import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
@@ -65,20 +66,26 @@ export function isBlank(body: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** The hot loop. It keeps its place in fields, so that its steps are small functions. */
+/**
+ * The hot loop. Steps take an offset and give the one behind what they read, or -1: an offset that
+ * stays in a register is quicker than one in a field.
+ */
 class LineScanner {
   readonly #body: Uint8Array;
   readonly #shape: RowShape;
   readonly #maxEventTimeUs: number;
   readonly #kinds: readonly string[];
-  readonly #readers: readonly PlainReader[];
+  /** `"name":` of each column. */
+  readonly #openings: readonly Uint8Array[];
   readonly #rows: RowColumns;
   readonly #columns: readonly RowColumn[];
-  /** Number of the last line in which a column was seen: no clearing between lines. */
-  readonly #seenInLine: Int32Array;
+  readonly #times = new PlainTimeReader();
+  /** Twice the number of the last line that has the column, and one more where it is not null. */
+  readonly #seen: Int32Array;
   #lineNumber = 0;
-  #at = 0;
   #row = 0;
+  /** The column of the key that was read last. */
+  #column = 0;
   /** Whether the string that was read last has a backslash. */
   #hasEscape = false;
   /** Of the plain line that was read last. */
@@ -88,11 +95,11 @@ class LineScanner {
     this.#body = body;
     this.#rows = rows;
     this.#columns = rows.columns;
-    this.#readers = shape.readers;
     this.#shape = shape;
     this.#maxEventTimeUs = maxEventTimeUs;
     this.#kinds = shape.columns.map((column) => column.type.kind);
-    this.#seenInLine = new Int32Array(shape.columns.length).fill(-1);
+    this.#openings = shape.keys.map((key) => Buffer.concat([QUOTE, key, QUOTE, COLON]));
+    this.#seen = new Int32Array(shape.columns.length).fill(-1);
   }
 
   /**
@@ -103,166 +110,153 @@ class LineScanner {
     const body = this.#body;
     this.#rows.makeRoom();
     this.#row = this.#rows.rows;
-    this.#at = start;
-    this.#lineNumber++;
-    this.#skipSpace();
-    if (body[this.#at] !== BYTE.OPEN) return -1;
-    this.#at++;
+    const mark = 2 * ++this.#lineNumber;
+    let at = skipSpace(body, start);
+    if (body[at] !== BYTE.OPEN) return -1;
     let expected = 0;
-    for (let more = true; more;) {
-      this.#skipSpace();
-      const column = this.#key(expected);
-      if (column < 0) return -1;
+    for (;;) {
+      at = this.#key(skipSpace(body, at + 1), expected);
+      if (at < 0) return -1;
+      const column = this.#column;
       expected = column + 1;
-      if (this.#seenInLine[column] === this.#lineNumber) return -1;
-      if (!this.#value(column)) return -1;
-      this.#skipSpace();
-      const next = body[this.#at];
-      this.#at++;
-      if (next === BYTE.CLOSE) more = false;
-      else if (next !== BYTE.COMMA) return -1;
-    }
-    for (const column of this.#shape.requiredIndexes) {
-      if (this.#seenInLine[column] !== this.#lineNumber) return -1;
-    }
-    this.#skipSpace();
-    if (body[this.#at] === BYTE.CR) this.#at++;
-    if (this.#at !== body.length && body[this.#at] !== BYTE.LF) return -1;
-    for (const column of this.#shape.optionalIndexes) {
-      if (this.#seenInLine[column] !== this.#lineNumber) this.#rows.setMissing(column);
-    }
-    return this.#at;
-  }
-
-  #skipSpace(): void {
-    const body = this.#body;
-    while (body[this.#at] === BYTE.SPACE || body[this.#at] === BYTE.TAB) this.#at++;
-  }
-
-  /**
-   * Reads `"key":` and gives its column; rows mostly repeat one order, so `expected` is tried
-   * first.
-   */
-  #key(expected: number): number {
-    if (this.#body[this.#at] !== BYTE.QUOTE) return -1;
-    this.#at++;
-    const { keys } = this.#shape;
-    const count = keys.length;
-    for (let turn = 0; turn < count; turn++) {
-      let column = expected + turn;
-      if (column >= count) column -= count;
-      if (column < count && this.#matches(keys[column] as Uint8Array)) {
-        this.#at += (keys[column] as Uint8Array).length + 1;
-        this.#skipSpace();
-        if (this.#body[this.#at] !== BYTE.COLON) return -1;
-        this.#at++;
-        this.#skipSpace();
-        return column;
+      if ((this.#seen[column] as number) >= mark) return -1;
+      if (body[at] === 110 /* n */) {
+        // A null counts as missing: the exact lane says so where the column is required.
+        this.#seen[column] = mark;
+        at = this.#word(at, "null");
+      } else {
+        this.#seen[column] = mark + 1;
+        at = this.#value(column, at);
       }
+      if (at < 0) return -1;
+      at = skipSpace(body, at);
+      if (body[at] === BYTE.CLOSE) break;
+      if (body[at] !== BYTE.COMMA) return -1;
+    }
+    return this.#hasAll(mark + 1) ? this.#end(at + 1) : -1;
+  }
+
+  #hasAll(mark: number): boolean {
+    for (const column of this.#shape.requiredIndexes) {
+      if (this.#seen[column] !== mark) return false;
+    }
+    for (const column of this.#shape.optionalIndexes) {
+      if (this.#seen[column] !== mark) this.#rows.setMissing(column);
+    }
+    return true;
+  }
+
+  #end(start: number): number {
+    const body = this.#body;
+    let at = skipSpace(body, start);
+    if (body[at] === BYTE.CR) at++;
+    return at === body.length || body[at] === BYTE.LF ? at : -1;
+  }
+
+  /** Reads `"key":`; rows mostly repeat one order, so `expected` is tried first. */
+  #key(at: number, expected: number): number {
+    const body = this.#body;
+    const opening = this.#openings[expected];
+    if (opening === undefined) return this.#anyKey(at);
+    for (let index = 0; index < opening.length; index++) {
+      if (body[at + index] !== opening[index]) return this.#anyKey(at);
+    }
+    this.#column = expected;
+    return skipSpace(body, at + opening.length);
+  }
+
+  #anyKey(start: number): number {
+    const body = this.#body;
+    if (body[start] !== BYTE.QUOTE) return -1;
+    const { keys } = this.#shape;
+    for (let column = 0; column < keys.length; column++) {
+      const key = keys[column] as Uint8Array;
+      if (!isAt(body, start + 1, key) || body[start + 1 + key.length] !== BYTE.QUOTE) continue;
+      this.#column = column;
+      const at = skipSpace(body, start + key.length + 2);
+      return body[at] === BYTE.COLON ? skipSpace(body, at + 1) : -1;
     }
     return -1;
   }
 
-  #matches(key: Uint8Array): boolean {
-    const body = this.#body;
-    const start = this.#at;
-    for (let index = 0; index < key.length; index++) {
-      if (body[start + index] !== key[index]) return false;
-    }
-    return body[start + key.length] === BYTE.QUOTE;
-  }
-
-  #value(column: number): boolean {
-    const first = this.#body[this.#at] as number;
-    if (first === 110 /* n */) {
-      // A null counts as missing: a required column stays unseen, and the exact lane says so.
-      return this.#word("null");
-    }
-    this.#seenInLine[column] = this.#lineNumber;
-    const kind = this.#kinds[column] as string;
-    switch (kind) {
-      case "text":
-        return this.#textValue(column);
-      case "timestamp":
-        return this.#timestamp(column);
-      case "date":
-        return this.#quoted(column);
-      case "boolean":
-        (this.#columns[column] as RowColumn).setBoolean(this.#row, first === 116 /* t */);
-        return this.#word(first === 116 ? "true" : "false");
-      case "json":
-        return this.#json(column);
-      default:
-        return this.#number(column);
-    }
-  }
-
-  #word(word: string): boolean {
-    for (let index = 0; index < word.length; index++) {
-      if (this.#body[this.#at + index] !== word.charCodeAt(index)) return false;
-    }
-    this.#at += word.length;
-    return true;
-  }
-
-  #number(column: number): boolean {
-    const body = this.#body;
-    const start = this.#at;
-    let at = start;
-    while (IS_NUMBER[body[at] as number] === 1) at++;
-    this.#at = at;
-    return this.#read(column, start, at);
-  }
-
-  #read(column: number, start: number, end: number): boolean {
-    const read = this.#readers[column] as PlainReader;
-    return read(this.#columns[column] as RowColumn, this.#row, this.#body, start, end);
-  }
-
-  #timestamp(column: number): boolean {
-    const start = this.#at + 1;
-    if (!this.#text()) return false;
-    const zoneless = this.#shape.columns[column]?.zone === "UTC";
-    const timeUs = plainTimestamp(this.#body, start, this.#at - 1, zoneless);
-    // Doubles hold microseconds exactly from 1684 to 2255.
-    if (!Number.isSafeInteger(timeUs)) return false;
-    (this.#columns[column] as RowColumn).setInt64(this.#row, timeUs);
-    if (column !== this.#shape.eventTimeIndex) return true;
-    this.timeUs = timeUs;
-    return timeUs <= this.#maxEventTimeUs;
-  }
-
-  #quoted(column: number): boolean {
-    const start = this.#at + 1;
-    return this.#text() && this.#read(column, start, this.#at - 1);
-  }
-
-  #textValue(column: number): boolean {
-    const start = this.#at + 1;
-    if (!this.#text()) return false;
+  #value(column: number, at: number): number {
     const into = this.#columns[column] as RowColumn;
-    if (!this.#hasEscape) {
-      into.setText(this.#row, this.#body, start, this.#at - 1);
-      return true;
+    switch (this.#kinds[column]) {
+      case "text":
+        return this.#textValue(into, at);
+      case "timestamp":
+        return this.#timestamp(into, column, at);
+      case "date": {
+        const end = this.#text(at);
+        return end >= 0 && this.#read(into, column, at + 1, end - 1) ? end : -1;
+      }
+      case "boolean": {
+        const isTrue = this.#body[at] === 116; /* t */
+        into.setBoolean(this.#row, isTrue);
+        return this.#word(at, isTrue ? "true" : "false");
+      }
+      case "json":
+        return this.#json(into, at);
+      default: {
+        const body = this.#body;
+        let end = at;
+        while (IS_NUMBER[body[end] as number] === 1) end++;
+        return this.#read(into, column, at, end) ? end : -1;
+      }
     }
-    const text = Buffer.from(JSON.parse(this.#slice(start - 1, this.#at)) as string);
+  }
+
+  #word(at: number, word: string): number {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#body[at + index] !== word.charCodeAt(index)) return -1;
+    }
+    return at + word.length;
+  }
+
+  #read(into: RowColumn, column: number, start: number, end: number): boolean {
+    const read = this.#shape.readers[column] as PlainReader;
+    return read(into, this.#row, this.#body, start, end);
+  }
+
+  #timestamp(into: RowColumn, column: number, at: number): number {
+    if (this.#body[at] !== BYTE.QUOTE) return -1;
+    const zoneless = this.#shape.columns[column]?.zone === "UTC";
+    const end = this.#times.read(this.#body, at + 1, zoneless);
+    if (end < 0 || this.#body[end] !== BYTE.QUOTE) return -1;
+    const { timeUs } = this.#times;
+    into.setInt64(this.#row, timeUs);
+    if (column === this.#shape.eventTimeIndex) {
+      this.timeUs = timeUs;
+      if (timeUs > this.#maxEventTimeUs) return -1;
+    }
+    return end + 1;
+  }
+
+  #textValue(into: RowColumn, at: number): number {
+    const end = this.#text(at);
+    if (end < 0) return -1;
+    if (!this.#hasEscape) {
+      into.setText(this.#row, this.#body, at + 1, end - 1);
+      return end;
+    }
+    const text = Buffer.from(JSON.parse(this.#slice(at, end)) as string);
     into.setText(this.#row, text, 0, text.length);
-    return true;
+    return end;
   }
 
   /** Kept as it came, without the space between its parts. */
-  #json(column: number): boolean {
-    const start = this.#at;
-    if (!this.#nested()) return false;
-    const text = this.#slice(start, this.#at);
+  #json(into: RowColumn, at: number): number {
+    const end = this.#nested(at);
+    if (end < 0) return -1;
+    const text = this.#slice(at, end);
     try {
       JSON.parse(text);
     } catch {
-      return false;
+      return -1;
     }
     const bytes = Buffer.from(compactJson(text));
-    (this.#columns[column] as RowColumn).setText(this.#row, bytes, 0, bytes.length);
-    return true;
+    into.setText(this.#row, bytes, 0, bytes.length);
+    return end;
   }
 
   #slice(start: number, end: number): string {
@@ -271,49 +265,58 @@ class LineScanner {
   }
 
   /** A string with nothing but plain bytes and the one-letter escapes. */
-  #text(): boolean {
+  #text(start: number): number {
     const body = this.#body;
-    if (body[this.#at] !== BYTE.QUOTE) return false;
-    let at = this.#at + 1;
+    if (body[start] !== BYTE.QUOTE) return -1;
+    let at = start + 1;
     this.#hasEscape = false;
     for (;;) {
       while (IS_PLAIN_TEXT[body[at] as number] === 1) at++;
       const byte = body[at];
-      if (byte === BYTE.QUOTE) break;
+      if (byte === BYTE.QUOTE) return at + 1;
       // Behind the end, or a control character, or an escape that is not of one letter.
-      if (byte !== BYTE.BACKSLASH || !isSimpleEscape(body[at + 1])) return false;
+      if (byte !== BYTE.BACKSLASH || !isSimpleEscape(body[at + 1])) return -1;
       this.#hasEscape = true;
       at += 2;
     }
-    this.#at = at + 1;
-    return true;
   }
 
   /** An object or array of bounded depth; whether it is JSON is left to a parser. */
-  #nested(): boolean {
+  #nested(start: number): number {
     const body = this.#body;
     let depth = 0;
-    for (;;) {
-      const byte = body[this.#at];
-      if (byte === undefined || byte < BYTE.SPACE) return false;
-      if (byte === BYTE.QUOTE) {
-        // A value that is text has one canonical form, which the exact lane knows.
-        if (depth === 0 || !this.#text()) return false;
-      } else if (byte === BYTE.OPEN || byte === 91 /* [ */) {
-        if (++depth > MAX_PLAIN_DEPTH) return false;
-        this.#at++;
-      } else if (byte === BYTE.CLOSE || byte === 93 /* ] */) {
-        if (depth === 0) return false;
-        depth--;
-        this.#at++;
+    for (let at = start; ; at++) {
+      const byte = body[at];
+      if (byte === undefined || byte < BYTE.SPACE) return -1;
+      if (byte === BYTE.OPEN || byte === 91 /* [ */) {
+        if (++depth > MAX_PLAIN_DEPTH) return -1;
       } else if (depth === 0) {
-        return false;
-      } else {
-        this.#at++;
+        // A value that is text has one canonical form, which the exact lane knows.
+        return -1;
+      } else if (byte === BYTE.QUOTE) {
+        at = this.#text(at) - 1;
+        if (at < 0) return -1;
+      } else if (byte === BYTE.CLOSE || byte === 93 /* ] */) {
+        if (--depth === 0) return at + 1;
       }
-      if (depth === 0) return true;
     }
   }
+}
+
+const QUOTE = Buffer.from('"');
+const COLON = Buffer.from(":");
+
+function skipSpace(body: Uint8Array, start: number): number {
+  let at = start;
+  while (body[at] === BYTE.SPACE || body[at] === BYTE.TAB) at++;
+  return at;
+}
+
+function isAt(body: Uint8Array, start: number, bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    if (body[start + index] !== bytes[index]) return false;
+  }
+  return true;
 }
 
 function isSimpleEscape(byte: number | undefined): boolean {

@@ -26,8 +26,8 @@ export const BYTE = {
 } as const;
 
 /** Powers of ten that a double holds exactly. */
-const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
-const MAX_EXACT = Number.MAX_SAFE_INTEGER;
+export const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+export const MAX_EXACT = Number.MAX_SAFE_INTEGER;
 
 /**
  * The value of `-?` and digits without a leading zero, at most 15 of them, so that a double holds
@@ -111,7 +111,7 @@ function isDigit(byte: number): boolean {
   return byte >= BYTE.ZERO && byte <= BYTE.NINE;
 }
 
-function twoDigits(bytes: Uint8Array, at: number): number {
+export function twoDigits(bytes: Uint8Array, at: number): number {
   const tens = (bytes[at] as number) - BYTE.ZERO;
   const ones = (bytes[at + 1] as number) - BYTE.ZERO;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
@@ -149,42 +149,4 @@ export function daysSinceEpoch(year: number, month: number, day: number): number
   const dayOfEra =
     yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
   return era * 146_097 + dayOfEra - 719_468;
-}
-
-/**
- * `YYYY-MM-DDTHH:MM:SS[.f…]Z` (or a space for the T; up to 6 digits of fraction) as microseconds
- * since the epoch, NaN where it is anything else. Exact below 2^53 µs (the year 2255), which is
- * enough for a comparison with the clock. `zoneless` also admits text without the Z.
- */
-export function plainTimestamp(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  zoneless: boolean,
-): number {
-  let last = end;
-  if (bytes[end - 1] === BYTE.Z) last = end - 1;
-  else if (!zoneless) return Number.NaN;
-  const length = last - start;
-  if (length < 19 || length > 26 || length === 20) return Number.NaN;
-  const separator = bytes[start + 10];
-  if (separator !== BYTE.T && separator !== BYTE.SPACE) return Number.NaN;
-  if (bytes[start + 13] !== BYTE.COLON || bytes[start + 16] !== BYTE.COLON) return Number.NaN;
-  const hour = twoDigits(bytes, start + 11);
-  const minute = twoDigits(bytes, start + 14);
-  const second = twoDigits(bytes, start + 17);
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
-    return Number.NaN;
-  const days = plainDate(bytes, start);
-  let fractionUs = 0;
-  if (length > 19) {
-    if (bytes[start + 19] !== BYTE.DOT) return Number.NaN;
-    let unitUs = 100_000;
-    for (let at = start + 20; at < last; at++, unitUs /= 10) {
-      const digit = (bytes[at] as number) - BYTE.ZERO;
-      if (digit < 0 || digit > 9) return Number.NaN;
-      fractionUs += digit * unitUs;
-    }
-  }
-  return ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000 + fractionUs;
 }

@@ -1,13 +1,13 @@
 /** What the byte scanners must know of a dataset's columns, laid out for a hot loop. */
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { exactValue } from "./exact-value.ts";
-import { plainDate, plainFloat, plainInteger, plainTimestamp, plainUnits } from "./plain-value.ts";
+import { plainDate, plainFloat, plainInteger, plainUnits } from "./plain-value.ts";
 import { type RowColumn } from "./row-columns.ts";
 
 export interface RowShape {
   readonly columns: readonly ColumnPlan[];
   readonly keys: readonly Uint8Array[];
-  /** One a column: for an unquoted number, or what stands between the quotes of a date. */
+  /** One a column: for a number, or what stands between the quotes of a date. */
   readonly readers: readonly PlainReader[];
   /** Columns that a row must have. */
   readonly requiredIndexes: readonly number[];
@@ -68,7 +68,7 @@ function plainReader(column: ColumnPlan): PlainReader {
     case "int64":
       return (into, row, bytes, start, end) => {
         const value = plainInteger(bytes, start, end);
-        if (Number.isNaN(value)) return isLongInteger(into, row, bytes, start, end);
+        if (Number.isNaN(value)) return readLongInteger(into, row, bytes, start, end);
         into.setInt64(row, value);
         return true;
       };
@@ -88,15 +88,6 @@ function plainReader(column: ColumnPlan): PlainReader {
         return true;
       };
     }
-    case "timestamp": {
-      const zoneless = column.zone === "UTC";
-      return (into, row, bytes, start, end) => {
-        const timeUs = plainTimestamp(bytes, start, end, zoneless);
-        if (!Number.isSafeInteger(timeUs)) return false;
-        into.setInt64(row, timeUs);
-        return true;
-      };
-    }
     case "date":
       return (into, row, bytes, start, end) => {
         const days = end - start === 10 ? plainDate(bytes, start) : Number.NaN;
@@ -104,6 +95,7 @@ function plainReader(column: ColumnPlan): PlainReader {
         into.setInt32(row, days);
         return true;
       };
+    case "timestamp":
     case "boolean":
     case "text":
     case "json":
@@ -112,7 +104,7 @@ function plainReader(column: ColumnPlan): PlainReader {
 }
 
 /** 16 to 18 digits: beyond a double, and as long as many an id. */
-function isLongInteger(
+export function readLongInteger(
   into: RowColumn,
   row: number,
   bytes: Uint8Array,

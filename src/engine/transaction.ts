@@ -153,9 +153,14 @@ export class Transaction {
 
 /** A BIGINT column: `first`, `first` + 1, … */
 function sequence(first: number, rows: number): ColumnData {
-  const values = BigInt64Array.from({ length: rows }, (_, row) => BigInt(first + row));
+  const words = new Int32Array(2 * rows);
+  for (let row = 0; row < rows; row++) {
+    const value = first + row;
+    words[2 * row] = value % 2 ** 32;
+    words[2 * row + 1] = value / 2 ** 32;
+  }
   return {
-    bytes: new Uint8Array(values.buffer),
+    bytes: new Uint8Array(words.buffer),
     bytesPerValue: 8,
     validity: null,
     longTextRows: [],
