@@ -1,7 +1,13 @@
 /** Turns a text body into rows: plain lines by bytes, all others one by one in the exact lane. */
 import { isUtf8 } from "node:buffer";
 import { type DatasetPlan } from "../plan/plan.ts";
-import { type Batch, type DecodeLimits, type Decoded, type PreparedLines, type Reject } from "./batch.ts";
+import {
+  type Batch,
+  type DecodeLimits,
+  type Decoded,
+  type PreparedLines,
+  type Reject,
+} from "./batch.ts";
 import { type CsvHeader, readCsvHeader, scanCsv, splitCsvRecord } from "./csv-scan.ts";
 import { exactRow, type ExactRow, type ExactRowOptions, requiredNames } from "./exact-row.ts";
 import { type Token } from "./token.ts";
