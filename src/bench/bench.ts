@@ -2,4 +2,4 @@
  * Measures Redis-compatible engines: load that never waits for itself, every latency kept, and what
  * two engines differ by beyond the noise of the machine.
  */
-export { LatencyHistogram } from "./histogram/histogram.ts";
+export { measure, type MeasureStep } from "./run/measure.ts";

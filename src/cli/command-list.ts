@@ -22,6 +22,7 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "sinks retry": async () => (await import("./commands/sinks.ts")).sinksRetry,
   "log verify": async () => (await import("./commands/log.ts")).logVerify,
   "log repair": async () => (await import("./commands/log.ts")).logRepair,
+  "bench kv": async () => (await import("./commands/bench-kv.ts")).benchKv,
   verify: async () => (await import("./commands/verify.ts")).verify,
 };
 

@@ -1,5 +1,5 @@
 /** Errors that `bench/` raises. */
-import { user, type ErrorEntry } from "./entry.ts";
+import { external, user, type ErrorEntry } from "./entry.ts";
 
 export const BENCH_ERRORS = {
   KRB_BENCH_HISTOGRAM: user(
@@ -17,5 +17,32 @@ export const BENCH_ERRORS = {
     422,
     "22023",
     "Use a file that `kurobe bench` wrote; docs/reference/bench-result.schema.json says what it holds.",
+  ),
+  KRB_BENCH_TARGET_URL: user(400, "22023", "Write redis://host:6379, rediss://… or unix:///path."),
+  KRB_BENCH_UNREACHABLE: external(
+    503,
+    "08001",
+    "Check that the server runs, the address, and whether it wants TLS (rediss://).",
+  ),
+  KRB_BENCH_REFUSED: user(
+    401,
+    "28000",
+    "Check user, password and what the user may do; --user and --password-env give them.",
+  ),
+  KRB_BENCH_CLUSTER: user(409, "55000", "Leave out --cluster, or name a node of a whole cluster."),
+  KRB_BENCH_WORKLOAD: user(
+    422,
+    "22023",
+    "Change the workload; the documentation lists what it takes.",
+  ),
+  KRB_BENCH_NO_SERVER: user(
+    404,
+    "58P01",
+    "Install it (Debian: redis-server, valkey-server), or name a running one with its URL.",
+  ),
+  KRB_BENCH_SERVER_START: external(
+    503,
+    "58000",
+    "Look at what the server printed; perhaps memory or the right to write is missing.",
   ),
 } as const satisfies Record<string, ErrorEntry>;

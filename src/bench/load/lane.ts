@@ -1,0 +1,258 @@
+/**
+ * One connection under load: a batch of operations goes out in one write, its replies are counted
+ * as they come, and when the last one is there the pacer decides what is next.
+ */
+import { ReplyCounter, type ReplySink } from "../resp/reply-counter.ts";
+import { type Connection, type ConnectionTaker, openConnection } from "../resp/connection.ts";
+import { type Target } from "../target/target.ts";
+import { type CompiledOperation } from "../workload/compile.ts";
+import { type Composer, PART_OF_OPERATION } from "../workload/composer.ts";
+import { errorWord, type Recorder } from "./recorder.ts";
+
+export interface Pacer {
+  /** The lane has nothing in flight. It may send, or rest until it is asked to. */
+  ready(lane: Lane, nowMs: number): void;
+  /** The lane has lost its connection, and will be ready again or not. */
+  lost(lane: Lane): void;
+  /** A reply says that a key lives elsewhere. */
+  moved(): void;
+}
+
+/** What a lane works for, from one run to the next. */
+export interface LaneWork {
+  readonly composer: Composer;
+  readonly operations: readonly CompiledOperation[];
+  readonly recorder: Recorder;
+  readonly pacer: Pacer;
+}
+
+const RECONNECT_MS = 50;
+const MAX_RECONNECT_MS = 1000;
+
+export class Lane implements ReplySink, ConnectionTaker {
+  readonly #target: Target;
+  readonly #counter = new ReplyCounter(this);
+  #connection: Connection | undefined;
+  #work: LaneWork | undefined;
+  #expect = new Uint8Array(0);
+  #missOn = new Uint8Array(0);
+  #head = 0;
+  #replyCount = 0;
+  #sentMs = 0;
+  #nowMs = 0;
+  /** Intended times of the batch's operations; empty in a closed loop. */
+  #intendedMs: Float64Array | undefined;
+  #operationIndex = 0;
+  /** Replies of one read, by operation: they share one latency. */
+  #chunk = new Uint32Array(0);
+  #chunkTotal = 0;
+  #chunkOperation = -1;
+  #isChunkMixed = false;
+  #isClosed = false;
+  #isReconnecting = false;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  get isBusy(): boolean {
+    return this.#head < this.#replyCount;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** When the batch in flight was sent. */
+  get sentMs(): number {
+    return this.#sentMs;
+  }
+
+  async connect(): Promise<void> {
+    const connection = await openConnection(this.#target);
+    if (this.#isClosed) {
+      connection.destroy();
+      return;
+    }
+    this.#counter.reset();
+    connection.handOver({
+      bytes: (buffer, length) => this.bytes(buffer, length),
+      // A connection that was given up for a new one closes later.
+      closed: (error) => {
+        if (this.#connection === connection) this.closed(error);
+      },
+    });
+    this.#connection = connection;
+  }
+
+  assign(work: LaneWork): void {
+    this.#work = work;
+    this.#expect = Uint8Array.from(work.operations, ({ expect }) => expect);
+    this.#missOn = Uint8Array.from(work.operations, ({ missOn }) => missOn);
+    this.#chunk = new Uint32Array(work.operations.length);
+    this.#head = 0;
+    this.#replyCount = 0;
+  }
+
+  /** `intendedMs` holds one time an operation; its first `count` entries are read until the end. */
+  send(count: number, nowMs: number, intendedMs?: Float64Array): void {
+    const work = this.#work;
+    const socket = this.#connection?.socket;
+    if (work === undefined || socket === undefined) return;
+    const bytes = work.composer.compose(count);
+    this.#head = 0;
+    this.#replyCount = work.composer.replyCount;
+    this.#operationIndex = 0;
+    this.#intendedMs = intendedMs;
+    this.#sentMs = nowMs;
+    work.recorder.bytesOut += bytes.length;
+    socket.write(bytes);
+  }
+
+  bytes(buffer: Uint8Array, length: number): void {
+    const work = this.#work;
+    if (work === undefined) return;
+    this.#nowMs = performance.now();
+    work.recorder.bytesIn += length;
+    const wasBusy = this.isBusy;
+    if (!this.#counter.feed(buffer, length)) {
+      this.fail("protocol", "the server sent what is no RESP");
+      return;
+    }
+    if (this.#chunkTotal > 0) this.#recordChunk(work.recorder);
+    if (wasBusy && !this.isBusy) work.pacer.ready(this, this.#nowMs);
+  }
+
+  reply(kind: number): void {
+    const operation = this.#nextOperation();
+    if (operation < 0) return;
+    if (((this.#expect[operation] ?? 0) & kind) === 0) {
+      this.#work?.recorder.fail(operation, "unexpected_reply", describe(kind));
+      return;
+    }
+    if (((this.#missOn[operation] ?? 0) & kind) !== 0) {
+      const misses = this.#work?.recorder.misses;
+      if (misses !== undefined) misses[operation] = (misses[operation] ?? 0) + 1;
+    }
+    this.#succeed(operation);
+  }
+
+  failed(text: string): void {
+    const work = this.#work;
+    const word = errorWord(text);
+    if (word === "MOVED" || word === "ASK") work?.pacer.moved();
+    const operation = this.#nextOperation();
+    // A command inside a transaction: its operation fails when EXEC is refused.
+    work?.recorder.fail(operation, word, text);
+  }
+
+  closed(error: Error | undefined): void {
+    this.fail("connection_lost", error?.message ?? "the server closed the connection");
+  }
+
+  /** Gives up what is in flight, and the connection: what comes after a lost reply is unknown. */
+  fail(kind: string, text: string): void {
+    const work = this.#work;
+    for (;;) {
+      const operation = this.#head < this.#replyCount ? this.#nextOperation() : -2;
+      if (operation === -2) break;
+      if (operation >= 0) work?.recorder.fail(operation, kind, text);
+    }
+    this.#connection?.destroy();
+    this.#connection = undefined;
+    work?.pacer.lost(this);
+  }
+
+  /** Tries again and again, slower each time, until it is connected or `signal` aborts. */
+  async reconnect(signal: AbortSignal): Promise<boolean> {
+    if (this.#isReconnecting) return false;
+    this.#isReconnecting = true;
+    let waitMs = RECONNECT_MS;
+    try {
+      while (!signal.aborted && !this.#isClosed) {
+        try {
+          await this.connect();
+          if (this.#work !== undefined) this.#work.recorder.reconnects += 1;
+          return true;
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          this.#work?.recorder.fail(-1, "connect_failed", message);
+          await pause(waitMs, signal);
+          waitMs = Math.min(MAX_RECONNECT_MS, waitMs * 2);
+        }
+      }
+      return false;
+    } finally {
+      this.#isReconnecting = false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#work = undefined;
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  /** Of the reply that is due; -1 for one that does not end an operation. */
+  #nextOperation(): number {
+    if (this.#head >= this.#replyCount) return -1;
+    const operation = this.#work?.composer.replies[this.#head] ?? PART_OF_OPERATION;
+    this.#head += 1;
+    if (operation === PART_OF_OPERATION) return -1;
+    this.#operationIndex += 1;
+    return operation;
+  }
+
+  #succeed(operation: number): void {
+    const intended = this.#intendedMs;
+    if (intended !== undefined) {
+      const recorder = this.#work?.recorder;
+      const intendedMs = intended[this.#operationIndex - 1] ?? this.#sentMs;
+      recorder?.record(operation, this.#nowMs - intendedMs, 1);
+      recorder?.sinceSent.record(this.#nowMs - this.#sentMs);
+      return;
+    }
+    if (operation !== this.#chunkOperation) {
+      if (this.#chunkTotal > 0) this.#isChunkMixed = true;
+      this.#chunkOperation = operation;
+    }
+    this.#chunk[operation] = (this.#chunk[operation] ?? 0) + 1;
+    this.#chunkTotal += 1;
+  }
+
+  #recordChunk(recorder: Recorder): void {
+    const latencyMs = this.#nowMs - this.#sentMs;
+    const chunk = this.#chunk;
+    if (this.#isChunkMixed) {
+      for (let operation = 0; operation < chunk.length; operation++) {
+        const times = chunk[operation] ?? 0;
+        if (times > 0) recorder.record(operation, latencyMs, times);
+        chunk[operation] = 0;
+      }
+      this.#isChunkMixed = false;
+    } else {
+      recorder.record(this.#chunkOperation, latencyMs, this.#chunkTotal);
+      chunk[this.#chunkOperation] = 0;
+    }
+    this.#chunkTotal = 0;
+  }
+}
+
+function describe(kind: number): string {
+  const names = ["status", "integer", "text", "nil", "list", "empty list", "number", "error"];
+  return `a reply of another kind than expected: ${names[Math.log2(kind)] ?? "none"}`;
+}
+
+async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, waitMs);
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,230 @@
+/** Connections to one engine, warm and ready, that carry one workload run after run. */
+import { KurobeError } from "../../core/errors.ts";
+import { readTopology, tagCountFor, type Topology } from "../target/topology.ts";
+import { showTarget, type Target } from "../target/target.ts";
+import { compileWorkload, type CompiledOperation } from "../workload/compile.ts";
+import { Composer } from "../workload/composer.ts";
+import { InsertCounter, type KeyRouting } from "../workload/key-source.ts";
+import { Random } from "../workload/random.ts";
+import { makeValueBytes } from "../workload/value-bytes.ts";
+import { type Workload } from "../workload/workload.ts";
+import { Lane } from "./lane.ts";
+import { type LoadOutcome } from "./outcome.ts";
+import { type Recorder } from "./recorder.ts";
+import { runLanes, type Pace } from "./run-lanes.ts";
+
+export interface LoadOptions {
+  readonly target: Target;
+  readonly workload: Workload;
+  readonly connections: number;
+  /** Operations that go out in one write. */
+  readonly depth: number;
+  readonly seed: number;
+  /** An operation without reply after this counts as `timeout`, and its connection is given up. */
+  readonly timeoutMs: number;
+  /** Which share of the run this process has: its own random numbers, its own new keys. */
+  readonly worker?: { readonly index: number; readonly count: number };
+}
+
+export interface RunOptions {
+  readonly pace: Pace;
+  /** Either may be infinite, not both. */
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly intervalMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onInterval?: ((recorder: Recorder) => void) | undefined;
+}
+
+interface BoundLane {
+  readonly lane: Lane;
+  readonly node: number;
+}
+
+export interface Parcel {
+  readonly workload: Workload;
+  readonly operations: readonly CompiledOperation[];
+  readonly inserts: readonly InsertCounter[];
+}
+
+export class Load implements AsyncDisposable {
+  readonly options: LoadOptions;
+  #topology: Topology | undefined;
+  readonly #lanes: BoundLane[] = [];
+  readonly #composers: Composer[] = [];
+  readonly #parcel: Parcel;
+  readonly #valueBytes: Buffer;
+  readonly #tagCount: number;
+  #runs = 0;
+  #refreshing: Promise<void> | undefined;
+
+  private constructor(options: LoadOptions, topology: Topology | undefined) {
+    this.options = options;
+    this.#topology = topology;
+    const { workload, seed } = options;
+    this.#valueBytes = makeValueBytes(workload, seed);
+    const fewest = Math.min(...workload.keyspaces.map(({ keyCount }) => keyCount));
+    this.#tagCount = tagCountFor(fewest);
+    const { index, count } = options.worker ?? { index: 0, count: 1 };
+    this.#parcel = {
+      workload,
+      operations: this.compile(workload),
+      inserts: workload.keyspaces.map(({ keyCount }) => new InsertCounter(keyCount + index, count)),
+    };
+  }
+
+  /** Opens all connections. Throws what the target or the workload is refused for. */
+  static async open(options: LoadOptions): Promise<Load> {
+    const { target } = options;
+    const topology = target.isCluster ? await readTopology(target) : undefined;
+    const load = new Load(options, topology);
+    try {
+      await load.#connectAll();
+      return load;
+    } catch (error) {
+      await load[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Masters of the cluster, or the one server. */
+  get nodes(): readonly Target[] {
+    return this.#topology?.masters ?? [this.options.target];
+  }
+
+  get inserts(): readonly InsertCounter[] {
+    return this.#parcel.inserts;
+  }
+
+  async run(options: RunOptions): Promise<LoadOutcome> {
+    this.#runs += 1;
+    return await this.#runOn(this.#lanes, this.#parcel, this.#composers, options);
+  }
+
+  /** Another workload over the same connections, on one node: filling and cleaning. */
+  async runOnNode(
+    node: number,
+    parcel: Parcel,
+    depth: number,
+    options: RunOptions,
+  ): Promise<LoadOutcome> {
+    const lanes = this.#lanes.filter((each) => each.node === node);
+    const composers = lanes.map(({ node }, index) => this.#compose(parcel, index, node, depth));
+    return await this.#runOn(lanes, parcel, composers, { ...options }, depth);
+  }
+
+  /** How many of the first `count` keys of a keyspace a node owns. */
+  keysOfNode(node: number, count: number): number {
+    const owner = this.#topology?.ownerByTag;
+    if (owner === undefined) return count;
+    let mine = 0;
+    for (let tag = 0; tag < this.#tagCount; tag++) {
+      if (owner[tag] !== node) continue;
+      mine += Math.floor((count - tag + this.#tagCount - 1) / this.#tagCount);
+    }
+    return mine;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { lane } of this.#lanes) lane.close();
+    await this.#refreshing?.catch(() => undefined);
+  }
+
+  compile(workload: Workload): readonly CompiledOperation[] {
+    const isCluster = this.#topology !== undefined;
+    return compileWorkload(workload, { valueBytes: this.#valueBytes, isCluster });
+  }
+
+  async #connectAll(): Promise<void> {
+    const { connections, depth } = this.options;
+    const masters = this.nodes;
+    for (let node = 0; node < masters.length; node++) {
+      if (this.keysOfNode(node, this.#tagCount) > 0) continue;
+      throw new KurobeError(
+        "KRB_BENCH_WORKLOAD",
+        `${this.#tagCount} keys are too few for a cluster of ${masters.length} masters`,
+        { hint: "Use 1,024 keys or more, so that each master has some." },
+      );
+    }
+    const count = Math.max(connections, masters.length);
+    for (let index = 0; index < count; index++) {
+      const node = index % masters.length;
+      const lane = new Lane(masters[node] ?? this.options.target);
+      this.#lanes.push({ lane, node });
+      this.#composers.push(this.#compose(this.#parcel, index, node, depth));
+    }
+    // Hundreds at once would overflow the server's queue of connections to accept.
+    for (let from = 0; from < count; from += 64) {
+      const some = this.#lanes.slice(from, from + 64);
+      await Promise.all(some.map(({ lane }) => lane.connect()));
+    }
+  }
+
+  #compose(parcel: Parcel, index: number, node: number, depth: number): Composer {
+    const worker = this.options.worker ?? { index: 0, count: 1 };
+    const lanes = Math.max(this.options.connections, this.nodes.length);
+    return new Composer({
+      workload: parcel.workload,
+      operations: parcel.operations,
+      inserts: parcel.inserts,
+      seed: this.options.seed,
+      lane: worker.index * lanes + index,
+      lanes: worker.count * lanes,
+      depth,
+      valueBytes: this.#valueBytes,
+      routing: this.#topology === undefined ? undefined : this.#routing(node),
+    });
+  }
+
+  #routing(node: number): KeyRouting {
+    return {
+      tagCount: this.#tagCount,
+      isMine: (tag) => this.#topology?.ownerByTag[tag] === node,
+    };
+  }
+
+  async #runOn(
+    lanes: readonly BoundLane[],
+    { operations }: Parcel,
+    composers: readonly Composer[],
+    options: RunOptions,
+    depth = this.options.depth,
+  ): Promise<LoadOutcome> {
+    const { seed, timeoutMs } = this.options;
+    return await runLanes({
+      ...options,
+      lanes: lanes.map(({ lane }) => lane),
+      composers,
+      operations,
+      depth,
+      timeoutMs,
+      random: new Random(seed, 1_000_000 + this.#runs),
+      onMoved: () => this.#refresh(),
+    });
+  }
+
+  /** Slots have moved, or a node is gone: asks again, once at a time. */
+  #refresh(): void {
+    if (this.#topology === undefined || this.#refreshing !== undefined) return;
+    const { masters } = this.#topology;
+    this.#refreshing = this.#readAgain(masters).finally(() => (this.#refreshing = undefined));
+  }
+
+  async #readAgain(known: readonly Target[]): Promise<void> {
+    for (const node of known) {
+      try {
+        const { masters, ownerByTag } = await readTopology(node);
+        // Connections stay with the node they are open to; its number must not change.
+        const names = masters.map((target) => showTarget(target));
+        const before = known.map((target) => showTarget(target));
+        this.#topology = {
+          masters: known,
+          ownerByTag: ownerByTag.map((owner) => before.indexOf(names[owner] ?? "")),
+        };
+        return;
+      } catch {
+        // The next node may know.
+      }
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * What a run came to, as plain data: threads and agents send it, and several are merged into one.
+ */
+import { decodeHistogram, encodeHistogram } from "../histogram/codec.ts";
+import { LatencyHistogram } from "../histogram/histogram.ts";
+import { type IntervalPoint, type Recorder } from "./recorder.ts";
+
+export interface OperationOutcome {
+  readonly name: string;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly misses: number;
+  readonly histogram: string;
+}
+
+export interface ClientEffort {
+  /** CPU time of this thread's process, all its threads together. */
+  readonly cpuMs: number;
+  /** Share of the time in which the event loop was busy, from 0 to 1; the busiest thread's. */
+  readonly utilization: number;
+  readonly gcMs: number;
+}
+
+export type EndedBy = "duration" | "requests" | "interrupted" | "unreachable";
+
+export interface LoadOutcome {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  readonly endedBy: EndedBy;
+  readonly operations: readonly OperationOutcome[];
+  /** By first word of the reply, or ours: `timeout`, `connection_lost`, `connect_failed`. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly samples: readonly string[];
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly reconnects: number;
+  readonly dropped: number;
+  /** Open loop alone. */
+  readonly sinceSent: string | null;
+  readonly slip: string | null;
+  readonly points: readonly IntervalPoint[];
+  readonly client: ClientEffort;
+}
+
+export interface OutcomeFacts {
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  readonly endedBy: EndedBy;
+  readonly isOpenLoop: boolean;
+  readonly client: ClientEffort;
+}
+
+export function outcomeOf(recorder: Recorder, facts: OutcomeFacts): LoadOutcome {
+  const { isOpenLoop, ...rest } = facts;
+  return {
+    ...rest,
+    operations: recorder.operations.map((name, index) => ({
+      name,
+      succeeded: recorder.succeeded[index] ?? 0,
+      failed: recorder.failed[index] ?? 0,
+      misses: recorder.misses[index] ?? 0,
+      histogram: encodeHistogram(recorder.latencies[index] ?? new LatencyHistogram()),
+    })),
+    errors: Object.fromEntries(recorder.errors),
+    samples: [...recorder.samples],
+    bytesIn: recorder.bytesIn,
+    bytesOut: recorder.bytesOut,
+    reconnects: recorder.reconnects,
+    dropped: recorder.dropped,
+    sinceSent: isOpenLoop ? encodeHistogram(recorder.sinceSent) : null,
+    slip: isOpenLoop ? encodeHistogram(recorder.slip) : null,
+    points: [...recorder.points],
+  };
+}
+
+/** All latencies of an outcome, whatever the operation. */
+export function allLatencies(outcome: LoadOutcome): LatencyHistogram {
+  return mergeHistograms(outcome.operations.map(({ histogram }) => histogram));
+}
+
+/** Outcomes of one run that went on at the same time in several threads or machines. */
+export function mergeOutcomes(outcomes: readonly LoadOutcome[]): LoadOutcome {
+  const [first] = outcomes;
+  if (first === undefined) throw new Error("there is no outcome to merge");
+  if (outcomes.length === 1) return first;
+  const sum = (read: (outcome: LoadOutcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + read(outcome), 0);
+  const errors: Record<string, number> = {};
+  for (const outcome of outcomes) {
+    for (const [kind, count] of Object.entries(outcome.errors)) {
+      errors[kind] = (errors[kind] ?? 0) + count;
+    }
+  }
+  return {
+    startedAt: outcomes.map(({ startedAt }) => startedAt).toSorted()[0] ?? first.startedAt,
+    elapsedMs: Math.max(...outcomes.map(({ elapsedMs }) => elapsedMs)),
+    endedBy: outcomes.find(({ endedBy }) => endedBy !== first.endedBy)?.endedBy ?? first.endedBy,
+    operations: first.operations.map((_, index) => mergeOperations(outcomes, index)),
+    errors,
+    samples: [...new Set(outcomes.flatMap(({ samples }) => samples))].slice(0, 10),
+    bytesIn: sum(({ bytesIn }) => bytesIn),
+    bytesOut: sum(({ bytesOut }) => bytesOut),
+    reconnects: sum(({ reconnects }) => reconnects),
+    dropped: sum(({ dropped }) => dropped),
+    sinceSent: mergeOptional(outcomes.map(({ sinceSent }) => sinceSent)),
+    slip: mergeOptional(outcomes.map(({ slip }) => slip)),
+    points: mergePoints(outcomes.map(({ points }) => points)),
+    client: {
+      cpuMs: sum(({ client }) => client.cpuMs),
+      utilization: Math.max(...outcomes.map(({ client }) => client.utilization)),
+      gcMs: sum(({ client }) => client.gcMs),
+    },
+  };
+}
+
+function mergeOperations(outcomes: readonly LoadOutcome[], index: number): OperationOutcome {
+  const parts = outcomes.flatMap(({ operations }) => operations[index] ?? []);
+  const sum = (read: (part: OperationOutcome) => number): number =>
+    parts.reduce((total, part) => total + read(part), 0);
+  return {
+    name: parts[0]?.name ?? "",
+    succeeded: sum(({ succeeded }) => succeeded),
+    failed: sum(({ failed }) => failed),
+    misses: sum(({ misses }) => misses),
+    histogram: encodeHistogram(mergeHistograms(parts.map(({ histogram }) => histogram))),
+  };
+}
+
+/** Intervals of the same number belong together: everybody started at the same time. */
+function mergePoints(lists: readonly (readonly IntervalPoint[])[]): readonly IntervalPoint[] {
+  const longest = Math.max(...lists.map((points) => points.length));
+  return Array.from({ length: longest }, (_, index) => {
+    const points = lists.flatMap((each) => each[index] ?? []);
+    const whole = mergeHistograms(points.map(({ histogram }) => histogram));
+    return {
+      startMs: Math.min(...points.map(({ startMs }) => startMs)),
+      endMs: Math.max(...points.map(({ endMs }) => endMs)),
+      operations: points.reduce((total, { operations }) => total + operations, 0),
+      errors: points.reduce((total, point) => total + point.errors, 0),
+      p50Ms: whole.quantileMs(0.5),
+      p99Ms: whole.quantileMs(0.99),
+      maxMs: whole.maxMs,
+      histogram: encodeHistogram(whole),
+    };
+  });
+}
+
+export function mergeHistograms(texts: readonly string[]): LatencyHistogram {
+  const whole = new LatencyHistogram();
+  for (const text of texts) whole.merge(decodeHistogram(text));
+  return whole;
+}
+
+function mergeOptional(texts: readonly (string | null)[]): string | null {
+  const present = texts.filter((text) => text !== null);
+  return present.length === 0 ? null : encodeHistogram(mergeHistograms(present));
+}

@@ -1,0 +1,169 @@
+/** One run over connections: starts them, watches over time limits, and ends when all is home. */
+import { type CompiledOperation } from "../workload/compile.ts";
+import { type Composer } from "../workload/composer.ts";
+import { type Random } from "../workload/random.ts";
+import { EffortMeter } from "./client-effort.ts";
+import { ClosedLoop } from "./closed-loop.ts";
+import { type Lane } from "./lane.ts";
+import { OpenLoop } from "./open-loop.ts";
+import { type EndedBy, type LoadOutcome, outcomeOf } from "./outcome.ts";
+import { Recorder } from "./recorder.ts";
+
+export type Pace =
+  | { readonly kind: "closed" }
+  | {
+      readonly kind: "open";
+      readonly perSecond: number;
+      readonly arrival: "constant" | "poisson";
+    };
+
+export interface LanesRun {
+  readonly lanes: readonly Lane[];
+  readonly composers: readonly Composer[];
+  readonly operations: readonly CompiledOperation[];
+  readonly depth: number;
+  readonly timeoutMs: number;
+  readonly pace: Pace;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly intervalMs: number;
+  readonly random: Random;
+  readonly signal?: AbortSignal | undefined;
+  readonly onInterval?: ((recorder: Recorder) => void) | undefined;
+  readonly onMoved: () => void;
+}
+
+const WATCH_MS = 50;
+/** A run without a time limit ends when no server is there for so long. */
+const GIVE_UP_MS = 10_000;
+
+export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
+  const recorder = new Recorder(options.operations.map(({ name }) => name));
+  const reconnecting = new AbortController();
+  const meter = new EffortMeter();
+  const startedAt = new Date().toISOString();
+  const run = new Run(options, recorder, reconnecting.signal);
+  const onAbort = (): void => run.end("interrupted");
+  options.signal?.addEventListener("abort", onAbort);
+  try {
+    await run.start();
+  } finally {
+    options.signal?.removeEventListener("abort", onAbort);
+    reconnecting.abort();
+  }
+  const endMs = performance.now();
+  recorder.roll(endMs);
+  return outcomeOf(recorder, {
+    startedAt,
+    elapsedMs: endMs - run.startMs,
+    endedBy: run.endedBy,
+    isOpenLoop: options.pace.kind === "open",
+    client: meter.finish(),
+  });
+}
+
+class Run {
+  readonly #options: LanesRun;
+  readonly #recorder: Recorder;
+  readonly #pacer: ClosedLoop | OpenLoop;
+  readonly #reconnecting: AbortSignal;
+  #deadlineMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #finish: () => void = () => undefined;
+  #rolledMs = 0;
+  #seenMs = 0;
+  startMs = 0;
+  endedBy: EndedBy;
+
+  constructor(options: LanesRun, recorder: Recorder, signal: AbortSignal) {
+    this.#options = options;
+    this.#recorder = recorder;
+    this.#reconnecting = signal;
+    this.endedBy = Number.isFinite(options.durationMs) ? "duration" : "requests";
+    const shared = {
+      lanes: options.lanes,
+      depth: options.depth,
+      durationMs: options.durationMs,
+      budget: options.requests,
+      onMoved: options.onMoved,
+      onLost: (lane: Lane) => this.#lost(lane),
+      onIdle: () => this.#settle(),
+    };
+    const { pace, random } = options;
+    this.#pacer =
+      pace.kind === "closed"
+        ? new ClosedLoop(shared)
+        : new OpenLoop({ ...shared, ...pace, random, recorder });
+  }
+
+  async start(): Promise<void> {
+    const { lanes, composers, operations } = this.#options;
+    lanes.forEach((lane, index) => {
+      const composer = composers[index];
+      if (composer === undefined) throw new Error("each connection needs a composer");
+      lane.assign({ composer, operations, recorder: this.#recorder, pacer: this.#pacer });
+    });
+    const startMs = performance.now();
+    this.startMs = startMs;
+    this.#rolledMs = startMs;
+    this.#seenMs = startMs;
+    this.#deadlineMs = startMs + this.#options.durationMs;
+    this.#recorder.begin(startMs);
+    await new Promise<void>((resolve) => {
+      this.#finish = resolve;
+      this.#timer = setInterval(() => this.#watch(), WATCH_MS);
+      for (const lane of lanes) if (!lane.isConnected) this.#lost(lane);
+      this.#pacer.start(startMs);
+      if (this.#options.signal?.aborted === true) this.end("interrupted");
+    });
+    clearInterval(this.#timer);
+  }
+
+  end(endedBy: EndedBy): void {
+    this.endedBy = endedBy;
+    this.#pacer.stop();
+  }
+
+  #lost(lane: Lane): void {
+    if (this.#pacer.isDone) {
+      this.#settle();
+      return;
+    }
+    this.#options.onMoved();
+    void this.#reconnect(lane);
+  }
+
+  async #reconnect(lane: Lane): Promise<void> {
+    if (await lane.reconnect(this.#reconnecting)) this.#pacer.ready(lane, performance.now());
+  }
+
+  /** The run is over when nothing will be sent any more, and nothing is in flight. */
+  #settle(): void {
+    if (!this.#pacer.isDone) return;
+    if (this.#options.lanes.some(({ isBusy }) => isBusy)) return;
+    this.#finish();
+  }
+
+  #watch(): void {
+    const nowMs = performance.now();
+    const { lanes, timeoutMs, intervalMs, onInterval } = this.#options;
+    for (const lane of lanes) {
+      if (lane.isBusy && nowMs - lane.sentMs > timeoutMs) {
+        lane.fail("timeout", `no reply within ${timeoutMs} ms`);
+      }
+    }
+    if (lanes.some(({ isConnected }) => isConnected)) this.#seenMs = nowMs;
+    else if (!Number.isFinite(this.#deadlineMs) && nowMs - this.#seenMs > GIVE_UP_MS) {
+      this.end("unreachable");
+    }
+    // Without a reply nobody looks at the time; what waits in an open loop may still be sent.
+    const graceMs = this.#pacer.waiting > 0 ? timeoutMs : 0;
+    if (nowMs > this.#deadlineMs + graceMs && !this.#pacer.isDone) this.#pacer.stop();
+    if (nowMs - this.#rolledMs >= intervalMs) {
+      this.#rolledMs = nowMs;
+      this.#recorder.roll(nowMs);
+      onInterval?.(this.#recorder);
+    }
+    this.#settle();
+  }
+}

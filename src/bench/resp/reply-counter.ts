@@ -1,0 +1,265 @@
+/**
+ * Counts replies without building them: says of each which kind it is, and skips its bytes. Keeps
+ * its place over reads that end anywhere. Knows RESP2 and RESP3.
+ */
+
+/** One bit a kind, so that an operation can expect several. */
+export const ReplyKind = {
+  status: 1,
+  integer: 2,
+  text: 4,
+  /** A null of RESP2 or RESP3: a miss. */
+  nil: 8,
+  list: 16,
+  /** A list, set or map of no elements. */
+  empty: 32,
+  number: 64,
+  error: 128,
+} as const;
+
+/** Told of each whole reply, in the order of the commands. */
+export interface ReplySink {
+  reply(kind: number): void;
+  /** An error reply, its text clipped: `OOM command not allowed …`. */
+  failed(text: string): void;
+}
+
+const AT_TYPE = 0;
+const IN_LENGTH = 1;
+const IN_BYTES = 2;
+const IN_LINE = 3;
+const IN_ERROR = 4;
+
+const MAX_ERROR_TEXT = 200;
+const LINE_FEED = 10;
+const MINUS = 45;
+const ZERO = 48;
+
+const PLUS = 43;
+const COLON = 58;
+const DOLLAR = 36;
+const STAR = 42;
+const UNDERSCORE = 95;
+const COMMA = 44;
+const HASH = 35;
+const PAREN = 40;
+const BANG = 33;
+const EQUALS = 61;
+const PERCENT = 37;
+const TILDE = 126;
+const BAR = 124;
+const GREATER = 62;
+
+export class ReplyCounter {
+  readonly #sink: ReplySink;
+  #state = AT_TYPE;
+  #type = 0;
+  #number = 0;
+  #isNegative = false;
+  /** Bytes to skip, with the line end behind them. */
+  #skip = 0;
+  /** Values that the reply being read still lacks; 0 between replies. */
+  #need = 0;
+  /** Of the outermost value. */
+  #kind = 0;
+  #isPush = false;
+  /** Whether the value being read is the reply itself, and not an element of it. */
+  #isOuter = false;
+  /** An element of a transaction's reply may be an error, too. */
+  #hasError = false;
+  #errorText = "";
+
+  constructor(sink: ReplySink) {
+    this.#sink = sink;
+  }
+
+  /** Whether a reply has begun and not ended. */
+  get isInside(): boolean {
+    return this.#need > 0 || this.#state !== AT_TYPE;
+  }
+
+  /** For a new connection. */
+  reset(): void {
+    this.#state = AT_TYPE;
+    this.#need = 0;
+    this.#skip = 0;
+    this.#hasError = false;
+    this.#errorText = "";
+  }
+
+  /** Reads the first `end` bytes. False when they are no RESP: the connection is then of no use. */
+  feed(bytes: Uint8Array, end: number): boolean {
+    let at = 0;
+    while (at < end) {
+      const state = this.#state;
+      if (state === AT_TYPE) {
+        if (!this.#begin(bytes[at] ?? 0)) return false;
+        at += 1;
+      } else if (state === IN_LENGTH) {
+        at = this.#readLength(bytes, at, end);
+        if (at < 0) return false;
+      } else if (state === IN_BYTES) {
+        const left = end - at;
+        if (left < this.#skip) {
+          if (this.#type === BANG) this.#keepError(bytes, at, end);
+          this.#skip -= left;
+          return true;
+        }
+        if (this.#type === BANG) this.#keepError(bytes, at, at + this.#skip);
+        at += this.#skip;
+        this.#finishValue();
+      } else {
+        at = this.#readLine(bytes, at, end);
+      }
+    }
+    return true;
+  }
+
+  #begin(type: number): boolean {
+    this.#type = type;
+    // Behind an attribute, the value that it belongs to is the reply.
+    const isOuter = this.#need === 0 || (this.#need === 1 && this.#kind === 0);
+    let kind = 0;
+    let state = IN_LINE;
+    switch (type) {
+      case DOLLAR:
+      case EQUALS:
+        kind = ReplyKind.text;
+        state = IN_LENGTH;
+        break;
+      case COLON:
+        kind = ReplyKind.integer;
+        break;
+      case PLUS:
+        kind = ReplyKind.status;
+        break;
+      case STAR:
+      case TILDE:
+      case PERCENT:
+      case BAR:
+      case GREATER:
+        kind = ReplyKind.list;
+        state = IN_LENGTH;
+        break;
+      case UNDERSCORE:
+        kind = ReplyKind.nil;
+        break;
+      case COMMA:
+      case HASH:
+      case PAREN:
+        kind = ReplyKind.number;
+        break;
+      case MINUS:
+        kind = ReplyKind.error;
+        state = IN_ERROR;
+        this.#hasError = true;
+        this.#errorText = "";
+        break;
+      case BANG:
+        kind = ReplyKind.error;
+        state = IN_LENGTH;
+        this.#hasError = true;
+        this.#errorText = "";
+        break;
+      default:
+        return false;
+    }
+    this.#isOuter = isOuter;
+    if (isOuter) {
+      this.#need = 1;
+      this.#kind = kind;
+      this.#isPush = type === GREATER;
+    }
+    if (state === IN_LENGTH) {
+      this.#number = 0;
+      this.#isNegative = false;
+    }
+    this.#state = state;
+    return true;
+  }
+
+  /** The digits behind the type; gives where to go on, or -1 for something else than digits. */
+  #readLength(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    let number = this.#number;
+    while (at < end) {
+      const byte = bytes[at] ?? 0;
+      at += 1;
+      if (byte >= ZERO && byte <= ZERO + 9) {
+        number = number * 10 + (byte - ZERO);
+      } else if (byte === LINE_FEED) {
+        this.#number = number;
+        this.#lengthKnown();
+        return at;
+      } else if (byte === MINUS) {
+        this.#isNegative = true;
+      } else if (byte !== 13) {
+        return -1;
+      }
+    }
+    this.#number = number;
+    return at;
+  }
+
+  #lengthKnown(): void {
+    const type = this.#type;
+    if (this.#isNegative) {
+      if (this.#isOuter) this.#kind = ReplyKind.nil;
+      this.#finishValue();
+    } else if (type === DOLLAR || type === EQUALS || type === BANG) {
+      this.#skip = this.#number + 2;
+      this.#state = IN_BYTES;
+    } else {
+      this.#openList(type, this.#number);
+    }
+  }
+
+  #openList(type: number, count: number): void {
+    this.#state = AT_TYPE;
+    if (type === BAR) {
+      // Attributes come before the value that they belong to, and do not stand for it.
+      if (this.#isOuter) this.#kind = 0;
+      this.#need += count * 2;
+      return;
+    }
+    const elements = type === PERCENT ? count * 2 : count;
+    if (elements > 0) {
+      this.#need += elements - 1;
+      return;
+    }
+    if (this.#isOuter) this.#kind = ReplyKind.empty;
+    this.#finishValue();
+  }
+
+  #readLine(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end && bytes[at] !== LINE_FEED) at += 1;
+    if (this.#state === IN_ERROR) this.#keepError(bytes, start, at);
+    if (at === end) return at;
+    this.#finishValue();
+    return at + 1;
+  }
+
+  #keepError(bytes: Uint8Array, start: number, end: number): void {
+    const room = MAX_ERROR_TEXT - this.#errorText.length;
+    if (room <= 0) return;
+    this.#errorText += Buffer.from(
+      bytes.buffer,
+      bytes.byteOffset + start,
+      Math.min(room, end - start),
+    ).toString("latin1");
+  }
+
+  #finishValue(): void {
+    this.#state = AT_TYPE;
+    this.#need -= 1;
+    if (this.#need > 0) return;
+    if (this.#isPush) return;
+    if (!this.#hasError) {
+      this.#sink.reply(this.#kind);
+      return;
+    }
+    this.#hasError = false;
+    this.#sink.failed(this.#errorText.trim());
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Writes the commands of one connection into one buffer: templates copied, digits written into
+ * them. A workload of one operation is laid out once, and only its digits change.
+ */
+import { KurobeError } from "../../core/errors.ts";
+import { AliasTable } from "./alias-table.ts";
+import { type CompiledOperation, type Patch, TAG_DIGITS } from "./compile.ts";
+import { type KeyRouting, KeySource, type InsertCounter } from "./key-source.ts";
+import { type Part } from "./placeholder.ts";
+import { Random } from "./random.ts";
+import { drawSize } from "./value-size.ts";
+import { DIGITS, type Workload } from "./workload.ts";
+
+/** Stands for a reply that does not end its operation. */
+export const PART_OF_OPERATION = 255;
+
+const MAX_BATCH_BYTES = 256 * 1024 * 1024;
+const COPY_BY_HAND_BYTES = 48;
+
+export interface ComposerOptions {
+  readonly workload: Workload;
+  readonly operations: readonly CompiledOperation[];
+  readonly inserts: readonly InsertCounter[];
+  readonly seed: number;
+  /** Number of the connection among all of the run, and how many there are. */
+  readonly lane: number;
+  readonly lanes: number;
+  /** Operations in one write, at most. */
+  readonly depth: number;
+  /** Bytes that values are cut from. */
+  readonly valueBytes: Buffer;
+  readonly routing?: KeyRouting | undefined;
+}
+
+export class Composer {
+  /** The operation of each reply that the last `compose` asks for. */
+  readonly replies: Uint8Array;
+  readonly #buffer: Buffer;
+  readonly #operations: readonly CompiledOperation[];
+  readonly #sources: readonly KeySource[];
+  readonly #workload: Workload;
+  readonly #random: Random;
+  readonly #choice: AliasTable | undefined;
+  readonly #valueBytes: Buffer;
+  /** By place in the batch: what follows there, and on which key. */
+  readonly #following: Int16Array;
+  readonly #followingKey: Float64Array;
+  readonly #tagCount: number;
+  /** Length of the one operation whose batch is laid out already; 0 where there are several. */
+  readonly #laidOut: number;
+  /** The laid out batch at its full depth: a view costs as much as a command. */
+  readonly #fullBatch: Buffer;
+  #at = 0;
+  #replyCount = 0;
+
+  constructor(options: ComposerOptions) {
+    const { workload, operations, seed, lane, lanes, depth } = options;
+    this.#operations = operations;
+    this.#workload = workload;
+    this.#valueBytes = options.valueBytes;
+    this.#random = new Random(seed, lane);
+    this.#tagCount = options.routing?.tagCount ?? 0;
+    this.#sources = workload.keyspaces.map((keyspace, index) => {
+      const inserts = options.inserts[index];
+      if (inserts === undefined) throw new Error("each keyspace needs a counter");
+      const start = Math.floor((keyspace.keyCount * lane) / Math.max(1, lanes));
+      return new KeySource(keyspace, this.#random, inserts, { routing: options.routing, start });
+    });
+    const weights = operations.map(({ weight }) => weight);
+    this.#choice = operations.length > 1 ? new AliasTable(weights, this.#random) : undefined;
+    const maxBytes = Math.max(...operations.map((operation) => operation.maxBytes)) * depth;
+    if (maxBytes > MAX_BATCH_BYTES) {
+      throw new KurobeError(
+        "KRB_BENCH_WORKLOAD",
+        `${depth} operations of ${workload.name} take ${maxBytes} bytes in one write`,
+        { hint: "Use smaller values, or a smaller pipeline: 256 MiB is the most." },
+      );
+    }
+    this.#buffer = Buffer.alloc(maxBytes);
+    this.replies = new Uint8Array(depth * Math.max(...operations.map(({ replies }) => replies)));
+    this.#following = new Int16Array(depth).fill(-1);
+    this.#followingKey = new Float64Array(depth);
+    this.#laidOut = this.#layOut(depth);
+    this.#fullBatch = this.#buffer.subarray(0, this.#laidOut * depth);
+  }
+
+  get replyCount(): number {
+    return this.#replyCount;
+  }
+
+  /** The next `count` operations as bytes, valid until the next call. */
+  compose(count: number): Buffer {
+    if (this.#laidOut > 0) return this.#patchAll(count);
+    this.#at = 0;
+    this.#replyCount = 0;
+    for (let slot = 0; slot < count; slot++) {
+      const following = this.#following[slot] ?? -1;
+      const index = following >= 0 ? following : (this.#choice?.next() ?? 0);
+      const operation = this.#operations[index];
+      if (operation === undefined) continue;
+      this.#write(operation, index, following >= 0 ? (this.#followingKey[slot] ?? 0) : -1);
+      this.#following[slot] = operation.then;
+      if (operation.then >= 0) {
+        this.#followingKey[slot] = this.#sources[operation.keyspaceIndex]?.lastKey ?? 0;
+      }
+    }
+    return this.#buffer.subarray(0, this.#at);
+  }
+
+  #write(operation: CompiledOperation, index: number, sameKey: number): void {
+    const source = this.#sources[operation.keyspaceIndex];
+    if (source === undefined) return;
+    source.beginOperation();
+    if (sameKey >= 0) source.lastKey = sameKey;
+    for (const { bytes, patches, tail } of operation.pieces) {
+      const start = this.#at;
+      copyBytes(bytes, this.#buffer, start);
+      for (const patch of patches) this.#patch(source, patch, start);
+      this.#at = start + bytes.length;
+      if (tail !== undefined) this.#writeTail(tail, operation.keyspaceIndex, source);
+    }
+    for (let step = 1; step < operation.replies; step++) {
+      this.replies[this.#replyCount] = PART_OF_OPERATION;
+      this.#replyCount += 1;
+    }
+    this.replies[this.#replyCount] = index;
+    this.#replyCount += 1;
+  }
+
+  #patch(source: KeySource, { offset, source: kind, tagOffset }: Patch, start: number): void {
+    const number = source.draw(kind);
+    writeDigits(this.#buffer, start + offset, DIGITS, number);
+    if (tagOffset >= 0) {
+      writeDigits(this.#buffer, start + tagOffset, TAG_DIGITS, number % this.#tagCount);
+    }
+  }
+
+  /** An argument whose length is not known before: its header is written behind its content. */
+  #writeTail(parts: readonly Part[], keyspaceIndex: number, source: KeySource): void {
+    const size = this.#workload.keyspaces[keyspaceIndex]?.value;
+    let text = "";
+    let valueBytes = -1;
+    for (const part of parts) {
+      if (part.kind === "text") text += part.text;
+      else if (part.kind === "random") text += this.#random.below(part.limit);
+      else if (part.kind === "number")
+        text += String(source.draw(part.source)).padStart(DIGITS, "0");
+      else if (size !== undefined) valueBytes = drawSize(size, this.#random);
+    }
+    const length = Buffer.byteLength(text) + Math.max(0, valueBytes);
+    this.#at += this.#buffer.write(`$${length}\r\n`, this.#at, "latin1");
+    this.#at += this.#buffer.write(text, this.#at);
+    if (valueBytes >= 0) {
+      const from = this.#random.below(this.#valueBytes.length - valueBytes + 1);
+      this.#at += this.#valueBytes.copy(this.#buffer, this.#at, from, from + valueBytes);
+    }
+    this.#buffer[this.#at] = 13;
+    this.#buffer[this.#at + 1] = 10;
+    this.#at += 2;
+  }
+
+  #layOut(depth: number): number {
+    const [operation] = this.#operations;
+    const piece = operation?.pieces[0];
+    const isPlain =
+      this.#operations.length === 1 &&
+      operation?.pieces.length === 1 &&
+      operation.hasFixedLength &&
+      operation.replies === 1 &&
+      operation.then < 0;
+    if (!isPlain || piece === undefined) return 0;
+    for (let slot = 0; slot < depth; slot++) {
+      piece.bytes.copy(this.#buffer, slot * piece.bytes.length);
+    }
+    this.replies.fill(0);
+    return piece.bytes.length;
+  }
+
+  #patchAll(count: number): Buffer {
+    const source = this.#sources[this.#operations[0]?.keyspaceIndex ?? 0];
+    const patches = this.#operations[0]?.pieces[0]?.patches ?? [];
+    if (source === undefined) return this.#buffer.subarray(0, 0);
+    for (let slot = 0; slot < count; slot++) {
+      source.beginOperation();
+      for (const patch of patches) this.#patch(source, patch, slot * this.#laidOut);
+    }
+    this.#replyCount = count;
+    const length = count * this.#laidOut;
+    return length === this.#fullBatch.length ? this.#fullBatch : this.#buffer.subarray(0, length);
+  }
+}
+
+/** `value` below 10^width, with zeros in front. */
+function writeDigits(buffer: Uint8Array, offset: number, width: number, value: number): void {
+  let rest = value;
+  let at = offset + width - 1;
+  while (rest >= 10 && at > offset) {
+    const tenth = Math.floor(rest / 10);
+    buffer[at] = 48 + (rest - tenth * 10);
+    rest = tenth;
+    at -= 1;
+  }
+  buffer[at] = 48 + rest;
+  // A longer number may have stood here before.
+  for (at -= 1; at >= offset; at--) buffer[at] = 48;
+}
+
+/** A call costs more than a few bytes do. */
+function copyBytes(from: Buffer, to: Buffer, at: number): void {
+  const length = from.length;
+  if (length > COPY_BY_HAND_BYTES) {
+    to.set(from, at);
+    return;
+  }
+  for (let index = 0; index < length; index++) to[at + index] = from[index] ?? 0;
+}

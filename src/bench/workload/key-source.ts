@@ -1,0 +1,135 @@
+/** The numbers behind one keyspace's placeholders, for one connection. */
+import { openSampler, type Sampler } from "./distribution.ts";
+import { type NumberSource } from "./placeholder.ts";
+import { type Random } from "./random.ts";
+import { type Keyspace } from "./workload.ts";
+
+/** Which node owns a key: `owner(tag)` for the tag of its number. */
+export interface KeyRouting {
+  readonly tagCount: number;
+  /** Whether keys with this tag belong to the connection's node. */
+  isMine(tag: number): boolean;
+}
+
+/**
+ * What the connections of a process share of a keyspace: the numbers of keys made during the run.
+ */
+export class InsertCounter {
+  readonly #first: number;
+  readonly #stride: number;
+  #made = 0;
+
+  /** Workers take turns: worker `w` of `n` makes `first + w`, `first + w + n`, and so on. */
+  constructor(first: number, stride = 1) {
+    this.#first = first;
+    this.#stride = stride;
+  }
+
+  next(): number {
+    this.#made += 1;
+    return this.#first + (this.#made - 1) * this.#stride;
+  }
+
+  /** One more than the highest number that exists. */
+  get end(): number {
+    return this.#made === 0 ? this.#first : this.#first + (this.#made - 1) * this.#stride + 1;
+  }
+}
+
+const MAX_DRAWS = 100_000;
+const NEW_KEY = -1;
+
+export class KeySource {
+  readonly #keyspace: Keyspace;
+  readonly #random: Random;
+  readonly #keys: Sampler;
+  readonly #members: Sampler;
+  readonly #inserts: InsertCounter;
+  readonly #routing: KeyRouting | undefined;
+  #newMember = 0;
+  /** Tag that the rest of the command's keys must share; -1 before its first key. */
+  #tag = -1;
+  lastKey = 0;
+  #lastMember = 0;
+
+  constructor(
+    keyspace: Keyspace,
+    random: Random,
+    inserts: InsertCounter,
+    { routing, start }: { readonly routing: KeyRouting | undefined; readonly start: number },
+  ) {
+    this.#keyspace = keyspace;
+    this.#random = random;
+    this.#inserts = inserts;
+    this.#routing = routing;
+    const newest = (): number => inserts.end;
+    this.#keys = openSampler(keyspace.distribution, keyspace.keyCount, random, { start, newest });
+    this.#members = openSampler(keyspace.memberDistribution, keyspace.memberCount, random);
+  }
+
+  /** Before each operation: its keys may then lie on any slot of the node again. */
+  beginOperation(): void {
+    this.#tag = -1;
+  }
+
+  draw(source: NumberSource): number {
+    switch (source) {
+      case "key":
+        return this.#key(0);
+      case "lookup": {
+        const { hitRatio, keyCount } = this.#keyspace;
+        // Keys behind the last one are never made: lookups of them miss.
+        return this.#key(hitRatio >= 1 || this.#random.unit() < hitRatio ? 0 : keyCount);
+      }
+      case "newkey":
+        return this.#key(NEW_KEY);
+      case "samekey":
+        return this.lastKey;
+      case "member":
+        this.#lastMember = this.#members.next();
+        return this.#lastMember;
+      case "newmember": {
+        this.#lastMember = this.#newMember;
+        this.#newMember =
+          this.#newMember + 1 >= this.#keyspace.memberCount ? 0 : this.#newMember + 1;
+        return this.#lastMember;
+      }
+      case "samemember":
+        return this.#lastMember;
+      case "score":
+        return this.#random.below(1_000_000);
+    }
+  }
+
+  /** No closures here and below: this runs for each command. */
+  #key(offset: number): number {
+    this.lastKey = this.#routing === undefined ? this.#any(offset) : this.#mine(offset);
+    return this.lastKey;
+  }
+
+  #any(offset: number): number {
+    return offset === NEW_KEY ? this.#inserts.next() : this.#keys.next() + offset;
+  }
+
+  /** Draws until the node of this connection owns the key, and the command's other keys with it. */
+  #mine(offset: number): number {
+    const routing = this.#routing;
+    const tagCount = routing?.tagCount ?? 1;
+    for (let round = 0; round < MAX_DRAWS; round++) {
+      const number = this.#any(offset);
+      const tag = number % tagCount;
+      if (this.#tag >= 0) {
+        // The number next to it whose tag fits: a multi-key command has one slot.
+        const fitting = number - tag + this.#tag;
+        return fitting < this.#keyspace.keyCount || number >= this.#keyspace.keyCount
+          ? fitting
+          : this.#tag;
+      }
+      if (routing?.isMine(tag) === false) continue;
+      this.#tag = tag;
+      return number;
+    }
+    // The cluster has changed under us: the command is sent, and its MOVED is counted.
+    return this.#any(offset);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What is sent: keyspaces and the operations on them. Plain data, so that it can be stored with the
+ * results and sent to threads and agents; together with a seed it decides every byte.
+ */
+import { type Distribution } from "./distribution.ts";
+import { type ValueSize } from "./value-size.ts";
+
+/** Keys of one kind: their names are prefix, name and a number of 12 digits. */
+export interface Keyspace {
+  readonly name: string;
+  readonly keyCount: number;
+  readonly distribution: Distribution;
+  readonly value: ValueSize;
+  /** Elements of a structure: fields, members, scores. */
+  readonly memberCount: number;
+  readonly memberDistribution: Distribution;
+  /** Share of `{lookup}` keys that exist. */
+  readonly hitRatio: number;
+  /**
+   * Commands that make one key, before the run: `{key}`, `{members}` and the like as in operations.
+   */
+  readonly fill: readonly (readonly string[])[];
+}
+
+export interface Operation {
+  /** What results call it: `GET`, `ZADD`. */
+  readonly name: string;
+  readonly keyspace: string;
+  readonly weight: number;
+  /** Commands sent together; the operation ends with the last reply. */
+  readonly steps: readonly (readonly string[])[];
+  /** Bits of `ReplyKind` for the last reply; anything else counts as an unexpected reply. */
+  readonly expect: number;
+  /**
+   * Bits of `ReplyKind` that mean that nothing was there; 0 for an operation that does not look.
+   */
+  readonly missOn: number;
+  /** The operation that follows on the same key once the reply is there: a write after a read. */
+  readonly then?: string;
+}
+
+export interface Workload {
+  readonly name: string;
+  /** In front of each key, so that what we made can be told from what was there. */
+  readonly prefix: string;
+  readonly keyspaces: readonly Keyspace[];
+  readonly operations: readonly Operation[];
+  /** Sent once to each node before anything else: `SCRIPT LOAD`. */
+  readonly setup: readonly (readonly string[])[];
+}
+
+export const DIGITS = 12;

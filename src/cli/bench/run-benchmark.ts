@@ -1,0 +1,84 @@
+/** Measures one workload on each target in turn, with a live bar, and says what came out. */
+import { join, resolve } from "node:path";
+import { measure, type MeasureStep } from "../../bench/bench.ts";
+import { type RunPlan } from "../../bench/run/run-plan.ts";
+import { writeResult } from "../../bench/result/result-file.ts";
+import { type BenchResult } from "../../bench/result/result.ts";
+import { showCount } from "../figures.ts";
+import { type Output } from "../output.ts";
+import { type Progress } from "../progress.ts";
+import { type Terminal } from "../terminal.ts";
+import { type LoadOptionValues } from "./load-options.ts";
+import { showResults } from "./show-results.ts";
+import { type OpenTarget } from "./target-options.ts";
+
+export interface BenchmarkRun {
+  readonly targets: readonly OpenTarget[];
+  readonly planFor: (target: OpenTarget["target"]) => RunPlan;
+  readonly options: LoadOptionValues;
+  readonly terminal: Terminal;
+  readonly output: Output;
+}
+
+/** Interrupted, it shows and writes what there is of the run that was going on, and no more. */
+export async function runBenchmark(run: BenchmarkRun): Promise<void> {
+  const { targets, planFor, options, terminal, output } = run;
+  const results: BenchResult[] = [];
+  const files: string[] = [];
+  for (const { target, pinning } of targets) {
+    if (terminal.signal.aborted) break;
+    const result = await measureShown(planFor(target), pinning, run);
+    results.push(result);
+    if (options["no-output"]) continue;
+    const folder = resolve(terminal.workingDirectory, options.output ?? "bench-results");
+    const path = join(folder, fileName(result));
+    await writeResult(path, result);
+    files.push(path);
+  }
+  output.json({ results, files });
+  showResults(results, output);
+  for (const file of files) output.line(output.paint.dim(`  ${file}`));
+}
+
+async function measureShown(
+  plan: RunPlan,
+  pinning: string | null,
+  { terminal, output }: BenchmarkRun,
+): Promise<BenchResult> {
+  using progress = output.progress(plan.target.name);
+  const show = (step: MeasureStep): void => showStep(progress, step);
+  return await measure(plan, { signal: terminal.signal, onStep: show, pinning });
+}
+
+function showStep(progress: Progress, step: MeasureStep): void {
+  switch (step.kind) {
+    case "filling":
+      progress.update({
+        done: step.done,
+        total: step.total === 0 ? undefined : step.total,
+        text: `making keys, ${showCount(step.done)}`,
+      });
+      return;
+    case "warming":
+      progress.update({ done: 0, text: "warming up" });
+      return;
+    case "measuring": {
+      const errors = step.errors === 0 ? "" : `, ${showCount(step.errors)} errors`;
+      progress.update({
+        done: step.share,
+        total: 1,
+        text: `${showCount(Math.round(step.perSecond))} ops/s, p99 ${step.p99Ms.toFixed(2)} ms${errors}`,
+      });
+      return;
+    }
+    case "cleaning":
+      progress.update({ done: 1, total: 1, text: "deleting keys" });
+  }
+}
+
+/** `kv-valkey-20261121T134200.json`: sorts by workload, then target, then time. */
+function fileName({ config, start_time: startTime }: BenchResult): string {
+  const safe = (text: string): string => text.replace(/[^A-Za-z0-9_.-]+/g, "-");
+  const time = startTime.replace(/[-:]/g, "").replace(/\..*$/, "");
+  return `${safe(config.workload.name)}-${safe(config.name)}-${time}.json`;
+}
