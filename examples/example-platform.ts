@@ -14,7 +14,11 @@ const MIB = 1024 * 1024;
 export interface ExamplePlatform extends AsyncDisposable {
   readonly platform: Platform;
   /** Throws where the body was refused as a whole. */
-  ingest(dataset: string, body: Uint8Array): Promise<Extract<Outcome, { kind: "applied" }>>;
+  ingest(
+    dataset: string,
+    body: Uint8Array,
+    format?: "ndjson" | "csv" | "parquet",
+  ): Promise<Extract<Outcome, { kind: "applied" }>>;
   rows(question: Sql): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
@@ -34,9 +38,9 @@ export async function openExample(project: unknown): Promise<ExamplePlatform> {
   });
   return {
     platform,
-    async ingest(dataset, body) {
+    async ingest(dataset, body, format = "ndjson") {
       const outcome = await platform.ingest.accept({
-        ...{ dataset, format: "ndjson", body, producer: "", idempotencyKey: "" },
+        ...{ dataset, format, body, producer: "", idempotencyKey: "" },
         onInvalid: "dead_letter",
       });
       if (outcome.kind !== "applied") throw new Error(`refused: ${JSON.stringify(outcome.errors)}`);

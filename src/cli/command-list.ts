@@ -24,6 +24,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "log repair": async () => (await import("./commands/log.ts")).logRepair,
   "bench kv": async () => (await import("./commands/bench-kv.ts")).benchKv,
   verify: async () => (await import("./commands/verify.ts")).verify,
+  "bench report": async () => (await import("./commands/bench-report.ts")).benchReport,
+  "bench gate": async () => (await import("./commands/bench-gate.ts")).benchGate,
 };
 
 export async function loadAll(): Promise<readonly Command[]> {

@@ -83,7 +83,7 @@ function checkLanes(lanes: readonly BenchResult[]): void {
       : new Set(names).size < names.length
         ? `two results bear the name ${names.find((name, index) => names.indexOf(name) < index)}`
         : workloads.length > 1
-          ? `the workloads differ: ${lanes.map((lane) => `${lane.config.name} ran ${describeWorkload(lane)}`).join(", ")}`
+          ? `the workloads differ: ${lanes.map(describeWorkload).join(", ")}`
           : undefined;
   if (problem !== undefined) {
     throw new KurobeError("KRB_BENCH_NOT_COMPARABLE", `The results cannot be compared: ${problem}`);
@@ -91,7 +91,8 @@ function checkLanes(lanes: readonly BenchResult[]): void {
 }
 
 function describeWorkload({ config }: BenchResult): string {
-  return `${config.workload.name} (${config.workload_sha256.slice(0, 8)})`;
+  const hash = config.workload_sha256.slice(0, 8);
+  return `${config.name} ran ${config.workload.name} (${hash})`;
 }
 
 interface Asked {

@@ -188,6 +188,7 @@ export const benchResult = z.strictObject({
 });
 
 export type BenchResult = DeepReadonly<z.infer<typeof benchResult>>;
+export type CommandStats = BenchResult["stats"]["by_command"][string];
 export type ResultSlice = BenchResult["stats"]["slices"][number];
 
 type DeepReadonly<T> = T extends readonly unknown[] | object

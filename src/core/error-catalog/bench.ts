@@ -7,6 +7,20 @@ export const BENCH_ERRORS = {
     "22P02",
     "Take the result again: its histogram was changed by hand, or comes from another version.",
   ),
+  KRB_BENCH_LIMITS: user(400, "22023", "Write limits like p99=10%,throughput=5%."),
+  KRB_BENCH_REGRESSION: user(
+    409,
+    "22000",
+    "Run both versions with `kurobe bench compare` to see whether it is more than noise.",
+  ),
+  KRB_BENCH_UNJUDGED: {
+    ...external(
+      422,
+      "22000",
+      "Take the baseline and the new results with the same names, workload and load, long enough for the figure.",
+    ),
+    retry: "never",
+  },
   KRB_BENCH_NOT_COMPARABLE: user(
     422,
     "22023",

@@ -1,0 +1,83 @@
+/** What the report says before it shows anything: a line for each judgement that matters. */
+import { type ComparisonRow } from "../compare/comparison.ts";
+import { sentenceOf } from "../compare/sentence.ts";
+import { type BenchResult } from "../result/result.ts";
+import { type ReportGroup, type ReportModel } from "./report-model.ts";
+
+export interface Conclusion {
+  readonly tone: "faster" | "slower" | "even" | "warning";
+  readonly group: string;
+  readonly text: string;
+}
+
+/** Figures of all commands together come first; single commands only where something was shown. */
+export function conclusionsOf({ groups }: ReportModel): readonly Conclusion[] {
+  return groups.flatMap((group) => [
+    ...(group.comparison?.rows ?? []).filter(isWorthSaying).map((row) => ({
+      tone: toneOf(row),
+      group: group.title,
+      text: sentenceOf(row),
+    })),
+    ...warningsOf(group),
+  ]);
+}
+
+function isWorthSaying({ command, verdict }: ComparisonRow): boolean {
+  return command === null || verdict === "faster" || verdict === "slower";
+}
+
+function toneOf({ verdict }: ComparisonRow): Conclusion["tone"] {
+  return verdict === "faster" || verdict === "slower" ? verdict : "even";
+}
+
+function warningsOf({ lanes, title, comparison }: ReportGroup): readonly Conclusion[] {
+  const warn = (text: string): Conclusion => ({ tone: "warning", group: title, text });
+  const isUnpaired = comparison?.rows.some(({ is_paired }) => !is_paired) ?? false;
+  return [
+    ...lanes.flatMap(({ result }) => doubtsOf(result).map(warn)),
+    ...(isUnpaired
+      ? [
+          warn(
+            "These results ran one after another, so the machine's own changes count as differences; " +
+              "`kurobe bench compare` runs them in turns and sees smaller effects.",
+          ),
+        ]
+      : []),
+    ...(new Set(lanes.map(({ result }) => result.environment.host_id)).size > 1
+      ? [warn("These results come from different machines.")]
+      : []),
+  ];
+}
+
+const NOTABLE_ERRORS = 0.001;
+const NOTABLE_STEAL = 0.02;
+
+function doubtsOf({
+  config,
+  stats,
+  errors,
+  validity,
+  environment,
+}: BenchResult): readonly string[] {
+  const { name } = config;
+  const steal = environment.steal_share ?? 0;
+  const share = stats.requests === 0 ? 0 : errors.total / stats.requests;
+  const kinds = Object.entries(errors.by_kind)
+    .toSorted(([, left], [, right]) => right - left)
+    .map(([kind, count]) => `${kind} ${count}`);
+  return [
+    ...(validity.is_valid ? [] : [`${name}: not valid. ${validity.reasons.join("; ")}`]),
+    ...(validity.is_partial ? [`${name}: the run was stopped before its end.`] : []),
+    ...(stats.client.is_limited
+      ? [`${name}: the client may have been the limit, so the engine may be faster than shown.`]
+      : []),
+    ...(share > NOTABLE_ERRORS
+      ? [`${name}: ${(share * 100).toFixed(1)} % of the operations failed (${kinds.join(", ")}).`]
+      : []),
+    ...(steal > NOTABLE_STEAL
+      ? [
+          `${name}: other machines on this host took ${(steal * 100).toFixed(0)} % of the processor.`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,239 @@
+import { describe, expect, it } from "vitest";
+import { madeResult } from "../../../test/support/bench-results.ts";
+import { simulateComparison } from "../../../test/support/simulated-slices.ts";
+import { type BenchResult } from "../result/result.ts";
+import { conclusionsOf } from "./conclusions.ts";
+import { showMs, showRate, withoutZeros } from "./figures.ts";
+import { heatTables } from "./heat-map.ts";
+import { htmlReport, reportTitle } from "./html-report.ts";
+import { markdownSummary } from "./markdown-summary.ts";
+import { reportModel } from "./report-model.ts";
+import { csvOf, resultRows } from "./result-rows.ts";
+import { linearScale, logScale } from "./scale.ts";
+import { settingsDifference } from "./settings-difference.ts";
+
+const latencies = (us: number, count = 2000): readonly number[] =>
+  Array.from({ length: count }, (_, index) => us * (1 + (index % 50) / 100));
+
+function paired(): readonly BenchResult[] {
+  const lanes = [
+    { name: "redis" },
+    { name: "valkey", slowdown: -0.06 },
+    { name: "redis again", twinOf: "redis" },
+  ];
+  return simulateComparison(lanes, { seed: 8, pairs: 60 }).map((each, index) => ({
+    ...madeResult({
+      name: each.config.name,
+      ...(each.config.twin_of === null ? {} : { twinOf: each.config.twin_of }),
+      engine: index === 1 ? "Valkey" : "Redis",
+      version: index === 1 ? "8.0.1" : "7.0.15",
+      pairId: "p",
+      commands: [{ label: "GET", latenciesUs: latencies(200 - index) }],
+      slices: each.stats.slices,
+      settings: { "io-threads": index === 1 ? "4" : "1", appendonly: "no", save: "" },
+    }),
+  }));
+}
+
+function structures(name: string, factor: number): BenchResult {
+  return madeResult({
+    name,
+    workload: "structures",
+    commands: [
+      { label: "ZADD 100", structure: "zset", size: 100, latenciesUs: latencies(100 * factor) },
+      { label: "ZADD 1000", structure: "zset", size: 1000, latenciesUs: latencies(200) },
+      { label: "HGET 100", structure: "hash", size: 100, latenciesUs: latencies(50) },
+    ],
+  });
+}
+
+describe("a report page", () => {
+  const page = htmlReport(
+    reportModel([...paired(), structures("redis", 2), structures("valkey", 1)]),
+  );
+
+  it("is one file that loads nothing and runs nothing", () => {
+    expect(page).toMatch(/^<!doctype html>/);
+    expect(page).not.toMatch(/<script|<link|<img|@import|url\(|https?:\/\//);
+    expect(page).toMatch(/prefers-color-scheme: dark/);
+  });
+
+  it("closes each element that it opens, in order", () => {
+    const open: string[] = [];
+    const empty = new Set(["meta", "br", "line", "rect", "path", "circle"]);
+    for (const [, slash, name = "", self] of page.matchAll(
+      /<(\/?)([a-z][a-z0-9]*)\b[^>]*?(\/?)>/g,
+    )) {
+      if (self === "/" || (empty.has(name) && slash === "" && self === "/")) continue;
+      if (slash === "") open.push(name);
+      else expect(open.pop()).toBe(name);
+    }
+    expect(open).toEqual([]);
+  });
+
+  it("draws nothing outside of numbers", () => {
+    expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+
+  it("shows bars, ratios, curves, the run, structures by size and settings", () => {
+    for (const title of [
+      "Throughput",
+      "Ratios",
+      "Latency by percentile",
+      "Over the run",
+      "By structure and size",
+      "Settings",
+    ]) {
+      expect(page).toContain(`>${title}</h`);
+    }
+    expect(reportTitle(reportModel(paired()))).toBe("Redis 7.0.15 and Valkey 8.0.1");
+    expect(page).not.toContain("redis again");
+  });
+
+  it("escapes what comes from outside", () => {
+    const name = '<img src=x onerror="alert(1)">';
+    const hostile = madeResult({
+      name,
+      workload: name,
+      version: name,
+      settings: { [name]: name },
+      commands: [
+        { label: name, latenciesUs: latencies(100) },
+        { label: "GET", latenciesUs: [] },
+      ],
+    });
+    expect(htmlReport(reportModel([hostile]))).not.toContain("<img");
+  });
+
+  it("stands without latencies, series or requests", () => {
+    const bare = madeResult({ name: "redis", commands: [] });
+    expect(htmlReport(reportModel([bare]))).not.toMatch(/NaN|Infinity/);
+    expect(htmlReport(reportModel([]))).toContain("No results");
+  });
+});
+
+describe("conclusions", () => {
+  it("say what was shown, with the floor that the repeated target measured", () => {
+    const [first] = conclusionsOf(reportModel(paired()));
+    expect(first).toMatchObject({ tone: "faster" });
+    expect(first?.text).toMatch(
+      /^valkey has \d\.\d % higher throughput than redis .*equal servers/,
+    );
+  });
+
+  it("warn of clients at their limit, failed operations, stolen time and stopped runs", () => {
+    const good = madeResult({
+      name: "redis",
+      commands: [{ label: "GET", latenciesUs: latencies(1) }],
+    });
+    const bad: BenchResult = {
+      ...good,
+      stats: { ...good.stats, client: { ...good.stats.client, is_limited: true } },
+      errors: { total: 100, by_kind: { OOM: 90, timeout: 10 }, samples: [] },
+      environment: { ...good.environment, steal_share: 0.2 },
+      validity: { is_valid: false, is_partial: true, reasons: ["5 % of the operations failed"] },
+    };
+    const texts = conclusionsOf(reportModel([bad])).map(({ text }) => text);
+    expect(texts).toHaveLength(5);
+    expect(texts.join("\n")).toMatch(
+      /not valid[\s\S]*stopped[\s\S]*limit[\s\S]*5\.0 % .*OOM 90, timeout 10[\s\S]*20 %/,
+    );
+    expect(conclusionsOf(reportModel([good]))).toEqual([]);
+  });
+
+  it("warn of results that ran one after another", () => {
+    const [one, two] = ["a", "b"].map((name) =>
+      madeResult({
+        name,
+        commands: [{ label: "GET", latenciesUs: latencies(100) }],
+        timeseries: Array.from({ length: 12 }, (_, index) => ({
+          ...{ t_s: index + 1, ops: 1000 + index, errors: 0, p50_ms: 1, p99_ms: 2, max_ms: 3 },
+          ...{ client_cpu: null, server_cpu: null },
+        })),
+      }),
+    );
+    if (one === undefined || two === undefined) throw new Error("two results were made");
+    const tones = conclusionsOf(reportModel([one, two])).map(({ tone }) => tone);
+    expect(tones).toEqual(["even", "even", "even", "warning"]);
+  });
+});
+
+describe("a heat map", () => {
+  it("holds p50 of the first target over each other one, by structure and size", () => {
+    const [table, more] = heatTables(
+      reportModel([structures("redis", 2), structures("valkey", 1)]),
+    );
+    expect(more).toBe(undefined);
+    expect(table?.sizes).toEqual([100, 1000]);
+    expect(table?.rows.map(({ operation }) => operation)).toEqual(["zset ZADD", "hash HGET"]);
+    expect(table?.rows[0]?.cells.map((cell) => cell?.text)).toEqual(["2.00×", "1.00×"]);
+    expect(table?.rows[0]?.cells[0]?.heat).toBe(1);
+    expect(table?.rows[1]?.cells[1]).toBe(null);
+  });
+});
+
+describe("settings", () => {
+  it("that differ come first", () => {
+    const { names, rows } = settingsDifference(reportModel(paired()).results);
+    expect(names).toEqual(["redis", "valkey"]);
+    expect(rows.filter(({ isDifferent }) => isDifferent).map(({ name }) => name)).toEqual([
+      "engine",
+      "io-threads",
+    ]);
+    expect(rows.at(-1)).toMatchObject({ name: "save", values: ['""', '""'], isDifferent: false });
+  });
+});
+
+describe("a summary for a pull request", () => {
+  it("has the conclusions and a table for each load", () => {
+    const summary = markdownSummary(reportModel(paired()));
+    expect(summary).toMatch(/^### Redis 7\.0\.15 and Valkey 8\.0\.1\n\n- 🟢 valkey has/);
+    expect(summary).toMatch(/\| redis \| Redis 7\.0\.15 \| [\d.]+ k \| /);
+  });
+});
+
+describe("rows for other tools", () => {
+  it("quote what CSV needs quoted, and leave out what is unknown", () => {
+    const result = madeResult({
+      name: 'a "quoted", name',
+      commands: [{ label: "GET", latenciesUs: latencies(100, 30) }],
+    });
+    const [head, whole, command] = csvOf(resultRows([result])).split("\n");
+    expect(head).toMatch(/^measured_at,run_id,target,/);
+    expect(whole).toContain('"a ""quoted"", name"');
+    expect(whole).toContain(",*,*,,,30,0,3,");
+    expect(command).toMatch(/,GET,GET,string,,30,0,3,/);
+  });
+});
+
+describe("figures", () => {
+  it("have three digits and a unit that fits", () => {
+    expect([0, 7.25, 96, 999.9, 45_310, 1_049_000].map(showRate)).toEqual([
+      "0",
+      "7.25",
+      "96.0",
+      "1.00 k",
+      "45.3 k",
+      "1.05 M",
+    ]);
+    expect([null, 0.0482, 0.25, 12.3, 1500].map(showMs)).toEqual([
+      "–",
+      "48.2 µs",
+      "0.25 ms",
+      "12.3 ms",
+      "1.50 s",
+    ]);
+    expect(["20.0 k", "0.50 ms", "100 k", "0"].map(withoutZeros)).toEqual([
+      "20 k",
+      "0.5 ms",
+      "100 k",
+      "0",
+    ]);
+  });
+
+  it("stand on scales with round ticks", () => {
+    expect(linearScale(61_000, [0, 100]).ticks).toEqual([0, 20_000, 40_000, 60_000, 80_000]);
+    expect(logScale(0.15, 12, [0, 100]).ticks).toEqual([0.2, 0.5, 1, 2, 5, 10]);
+    expect(logScale(1, 1, [0, 100]).at(1)).toBe(0);
+  });
+});

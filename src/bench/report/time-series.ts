@@ -1,0 +1,105 @@
+/** Throughput and p99 over the run: stalls, warm-up and drift that one figure hides. */
+import { showMs, showRate, withoutZeros } from "./figures.ts";
+import { html, type Markup } from "./markup.ts";
+import { pathThrough } from "./percentile-curves.ts";
+import { type ReportGroup, type ReportLane } from "./report-model.ts";
+import { linearScale, logScale, type Scale } from "./scale.ts";
+
+const WIDTH = 760;
+const PANEL = 120;
+const LEFT = 64;
+const RIGHT = 24;
+const TOP = 12;
+const BOTTOM = 30;
+
+type Points = readonly (readonly [number, number])[];
+
+interface Line {
+  readonly lane: ReportLane;
+  readonly points: Points;
+}
+
+/** Null where nothing was measured more than once. */
+export function timeSeries(group: ReportGroup): Markup | null {
+  const isPaired = group.lanes.every(({ result }) => result.stats.slices.length > 1);
+  const rates = group.lanes.map((lane) => ({ lane, points: ratesOf(lane, isPaired) }));
+  const tails = group.lanes.map((lane) => ({ lane, points: tailsOf(lane, isPaired) }));
+  const last = Math.max(0, ...rates.flatMap(({ points }) => points.map(([at]) => at)));
+  if (rates.every(({ points }) => points.length < 2)) return null;
+  const x = linearScale(last, [LEFT, WIDTH - RIGHT], 8);
+  const most = Math.max(...rates.flatMap(({ points }) => points.map(([, rate]) => rate)));
+  const tailValues = tails.flatMap(({ points }) => points.map(([, ms]) => ms));
+  const upper = panel({
+    lines: rates,
+    x,
+    y: linearScale(most, [TOP + PANEL, TOP], 3),
+    show: showRate,
+    name: `Operations a second, ${group.title}`,
+    axis: isPaired ? "pair" : "s",
+  });
+  if (tailValues.length < 2) return upper;
+  const lower = panel({
+    lines: tails,
+    x,
+    y: logScale(Math.min(...tailValues), Math.max(...tailValues), [TOP + PANEL, TOP]),
+    show: showMs,
+    name: `p99 latency, ${group.title}`,
+    axis: isPaired ? "pair" : "s",
+  });
+  return html`<p class="panel">Operations a second</p>
+    ${upper}
+    <p class="panel">p99 latency</p>
+    ${lower}`;
+}
+
+function ratesOf({ result }: ReportLane, isPaired: boolean): Points {
+  const { slices, timeseries } = result.stats;
+  return isPaired
+    ? slices.map(({ pair, requests, errors, seconds }) => [pair, (requests - errors) / seconds])
+    : timeseries.map(({ t_s, ops }) => [t_s, ops]);
+}
+
+function tailsOf({ result }: ReportLane, isPaired: boolean): Points {
+  const { slices, timeseries } = result.stats;
+  const points = isPaired
+    ? slices.map(({ pair, p99_ms }) => [pair, p99_ms] as const)
+    : timeseries.map(({ t_s, p99_ms }) => [t_s, p99_ms] as const);
+  return points.flatMap(([at, ms]) => (ms === null || ms <= 0 ? [] : [[at, ms] as const]));
+}
+
+interface Panel {
+  readonly lines: readonly Line[];
+  readonly x: Scale;
+  readonly y: Scale;
+  readonly show: (value: number) => string;
+  readonly name: string;
+  readonly axis: string;
+}
+
+function panel({ lines, x, y, show, name, axis }: Panel): Markup {
+  const floor = TOP + PANEL;
+  return html`<svg viewBox="0 0 ${WIDTH} ${floor + BOTTOM}" role="img" aria-label="${name}">
+    ${y.ticks.map(
+      (tick) => html`<line
+          class="grid"
+          x1="${LEFT}"
+          x2="${WIDTH - RIGHT}"
+          y1="${y.at(tick)}"
+          y2="${y.at(tick)}"
+        />
+        <text class="tick" x="${LEFT - 8}" y="${y.at(tick) + 4}" text-anchor="end">${withoutZeros(show(tick))}</text>`,
+    )}
+    ${x.ticks.map(
+      (tick) => html`<text class="tick" x="${x.at(tick)}" y="${floor + 18}" text-anchor="middle">
+        ${tick === 0 ? axis : String(tick)}
+      </text>`,
+    )}
+    ${lines.map(
+      ({ lane, points }) => html`<path
+        class="stroke thin s${lane.color % 6}"
+        d="${pathThrough(points.map(([at, value]) => [x.at(at), y.at(value)]))}"
+        ><title>${lane.name}</title></path
+      >`,
+    )}
+  </svg>`;
+}
