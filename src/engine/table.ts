@@ -197,7 +197,8 @@ export class Table {
   }
 
   /**
-   * Statements that let SQL see the table: once for people, once with `_seq` for our own readers.
+   * Statements that let SQL see the table: once for people, once with `_seq` for our own readers,
+   * and where results are taken back once with those too.
    */
   viewStatements(repeatDays: ReadonlySet<number> = this.repeatDays): readonly Sql[] {
     const { view, plan } = this.stored;
@@ -205,8 +206,19 @@ export class Table {
     const names = sql.join(plan.columns.map((column) => sql.id(column.name)));
     const rows = this.relation({}, repeatDays);
     return [
+      ...this.#liveView(repeatDays),
       sql`CREATE OR REPLACE VIEW rows.${sql.id(plan.name)} AS SELECT ${names}, _seq FROM ${rows} AS r`,
       sql`CREATE OR REPLACE VIEW ${sql.id(view.schema, view.name)} AS SELECT ${names} FROM ${rows} AS r`,
+    ];
+  }
+
+  /** Where what was taken back keeps its place, those who watch are told of it. */
+  #liveView(repeatDays: ReadonlySet<number>): readonly Sql[] {
+    if (this.stored.keepsTombstones !== true) return [];
+    const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const rows = this.relation({ withDeleted: true }, repeatDays);
+    return [
+      sql`CREATE OR REPLACE VIEW live.${sql.id(this.name)} AS SELECT ${names} FROM ${rows} AS r`,
     ];
   }
 

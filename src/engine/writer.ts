@@ -122,6 +122,7 @@ export async function createSchemas(connection: Connection, plan: Plan): Promise
   for (const name of [
     "mem",
     "rows",
+    "live",
     LINE_PROTOCOL,
     ...plan.datasets.map((dataset) => dataset.name),
   ]) {

@@ -15,7 +15,7 @@ const RESERVED: ReadonlySet<string> = new Set(
     "unique unpivot using variadic when where window with " +
     "information_schema main memory pg_catalog system temp " +
     // Schemas of the engine.
-    "mem rows stage line_protocol"
+    "live mem rows stage line_protocol"
   ).split(" "),
 );
 

@@ -122,7 +122,7 @@ export class LiveFeed {
 
   async #loadLast(): Promise<number> {
     const rows = await this.#read<{ last: bigint | null }>(
-      sql`SELECT max(_seq) AS last FROM rows.${sql.id(this.#window.name)}`,
+      sql`SELECT max(_seq) AS last FROM live.${sql.id(this.#window.name)}`,
     );
     return Number(rows[0]?.last ?? 0n);
   }
@@ -141,14 +141,23 @@ export class LiveFeed {
   async #load(seq: number): Promise<readonly LiveEvent[]> {
     const { name, columns } = this.#window;
     const rows = await this.#read<Record<string, unknown>>(
-      sql`SELECT ${sql.join(columns.map(shown))}, _seq FROM rows.${sql.id(name)}
+      sql`SELECT ${sql.join(columns.map(shown))}, _deleted, _seq FROM live.${sql.id(name)}
            WHERE _seq > ${seq} ORDER BY _seq LIMIT ${sql.literal(EVENTS_A_PAGE)}`,
     );
-    return rows.map(({ _seq, ...row }) => {
+    return rows.map(({ _seq, _deleted, ...row }) => {
       const place = Number(_seq);
-      const kind = Number(row["revision"]) > 1 ? "correction" : "result";
-      return { seq: place, text: `id: ${place}\nevent: ${kind}\ndata: ${rowText(row)}\n\n` };
+      const isTakenBack = _deleted === true;
+      const data = isTakenBack ? this.#place(row) : row;
+      const corrected = Number(row["revision"]) > 1 ? "correction" : "result";
+      const kind = isTakenBack ? "retraction" : corrected;
+      return { seq: place, text: `id: ${place}\nevent: ${kind}\ndata: ${rowText(data)}\n\n` };
     });
+  }
+
+  /** Which result it was: a window without rows has no measures. */
+  #place(row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const measures = new Set(this.#window.measures.map((one) => one.name));
+    return Object.fromEntries(Object.entries(row).filter(([name]) => !measures.has(name)));
   }
 }
 

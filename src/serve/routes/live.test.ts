@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { column, count, dataset, defineProject, tumbling } from "../../index.ts";
 import {
   openServed,
   type Served,
@@ -186,4 +187,68 @@ describe("watching a window", () => {
     await own[Symbol.asyncDispose]();
     expect(await watcher.block()).toBeUndefined();
   });
+
+  it("tells of a result that is taken back, and of one that comes again", async () => {
+    await using own = await openServed(movingProject);
+    const watcher = await Watcher.open(own, "/v1/windows/per_minute/live");
+    await watcher.block();
+    const at = (minute: number): string =>
+      new Date(Date.UTC(2026, 0, 1) + minute * 60_000).toISOString();
+    const send = async (id: number, minute: number): Promise<void> => {
+      const response = await own.post(
+        "/v1/datasets/moving/rows",
+        JSON.stringify({ time: at(minute), id, place: "a" }),
+      );
+      expect(await response.json()).toMatchObject({ accepted: 1 });
+    };
+    await send(1, 0);
+    await send(2, 10);
+    expect(await watcher.events(1)).toMatchObject([{ kind: "result", data: { n: 1, place: "a" } }]);
+    // The only row of the first minute moves to the second one.
+    await send(1, 1);
+    const moved = await watcher.events(2);
+    expect(moved.map(({ kind, data }) => [kind, data["window_start"]])).toEqual([
+      ["retraction", "2026-01-01T00:00:00.000000Z"],
+      [expect.stringMatching(/result|correction/), "2026-01-01T00:01:00.000000Z"],
+    ]);
+    expect(moved[0]?.data).toEqual({
+      window_start: "2026-01-01T00:00:00.000000Z",
+      window_end: "2026-01-01T00:01:00.000000Z",
+      place: "a",
+      revision: 2,
+    });
+    // After a checkpoint it can still be told to who comes back.
+    await own.fetch("/v1/checkpoints", { method: "POST" });
+    const again = await Watcher.open(own, "/v1/windows/per_minute/live?after=1");
+    expect((await again.events(2)).map(({ kind }) => kind)).toContain("retraction");
+    await send(1, 0);
+    const back = await watcher.events(2);
+    expect(back.map(({ kind, data }) => [kind, data["window_start"]])).toEqual([
+      ["correction", "2026-01-01T00:00:00.000000Z"],
+      ["retraction", "2026-01-01T00:01:00.000000Z"],
+    ]);
+    watcher.close();
+    again.close();
+  });
+});
+
+/** A row is where its newest version says. */
+const moving = dataset({
+  columns: { time: column.timestamp(), id: column.int64(), place: column.text() },
+  eventTime: "time",
+  key: ["id"],
+  watermark: { outOfOrderness: "0s" },
+});
+const movingProject = defineProject({
+  name: "moving",
+  datasets: { moving },
+  windows: {
+    per_minute: tumbling({
+      from: moving,
+      size: "1m",
+      by: ["place"],
+      measure: { n: count() },
+      allowedLateness: "1h",
+    }),
+  },
 });
