@@ -12,6 +12,8 @@ import { type OptionSpec, type OptionSpecs } from "./command.ts";
 const VALUE_NAMES = {
   text: "text",
   secret: "text",
+  file: "path",
+  list: "list",
   choice: "word",
   count: "n",
   size: "size",

@@ -10,12 +10,13 @@ import { type RecoveryProgress } from "../engine/open-engine.ts";
 import { resolveProject } from "../plan/resolve.ts";
 import { loadProject } from "../project/load-project.ts";
 import { openQuery, type Query } from "../query/query.ts";
-import { DEFAULT_SERVE_SETTINGS } from "../serve/serve-settings.ts";
+import { DEFAULT_SERVE_SETTINGS, type ServeSettings } from "../serve/serve-settings.ts";
 import { openServer } from "../serve/server.ts";
 import { type SinkStatus } from "../sinks/sinks.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
 import { type Settings } from "./settings.ts";
+import { readTls } from "./tls.ts";
 import { readOrMakeToken, tokenPath } from "./token.ts";
 import { verifyPlatform } from "./verify-platform.ts";
 
@@ -47,21 +48,10 @@ export async function openRunningProject(
   const plan = resolveProject(definition);
   const dataDirectory = resolve(order.projectDirectory, settings.dataDirectory);
   await makeDataDirectory(dataDirectory);
-  const token = await readOrMakeToken(dataDirectory, settings.token);
-  // The doors open first: while the log is replayed they say so, instead of not being there.
   const log = createLog(settings.logLevel);
-  const server = opening.own(
-    await openServer(plan, {
-      settings: {
-        ...DEFAULT_SERVE_SETTINGS,
-        host: settings.host,
-        port: settings.port,
-        token,
-        insecure: settings.allowInsecure,
-      },
-      log,
-    }),
-  );
+  // The doors open first: while the log is replayed they say so, instead of not being there.
+  const serving = await serveSettingsOf(order, dataDirectory);
+  const server = opening.own(await openServer(plan, { settings: serving, log }));
   const platform = opening.own(
     await openPlatform(
       plan,
@@ -105,6 +95,22 @@ export async function openRunningProject(
       await server[Symbol.asyncDispose]();
       await lifetime[Symbol.asyncDispose]();
     },
+  };
+}
+
+async function serveSettingsOf(
+  { settings, projectDirectory }: EngineOrder,
+  dataDirectory: string,
+): Promise<ServeSettings> {
+  return {
+    ...DEFAULT_SERVE_SETTINGS,
+    host: settings.host,
+    port: settings.port,
+    token: await readOrMakeToken(dataDirectory, settings.token),
+    tls: await readTls(projectDirectory, settings),
+    allowedHosts: settings.allowedHosts,
+    allowedOrigins: settings.allowedOrigins,
+    insecure: settings.allowInsecure,
   };
 }
 

@@ -24,6 +24,21 @@ interface SecretSetting extends Described {
   readonly default: null;
 }
 
+/** A path, for what there is only when one is given. */
+interface FileSetting extends Described {
+  readonly kind: "file";
+  readonly default: null;
+}
+
+/** Written with commas in between. */
+interface ListSetting extends Described {
+  readonly kind: "list";
+  /** What one entry looks like. */
+  readonly pattern: RegExp;
+  readonly example: string;
+  readonly default: readonly string[];
+}
+
 interface SwitchSetting extends Described {
   readonly kind: "switch";
   readonly default: false;
@@ -48,6 +63,8 @@ interface NumberSetting extends Described {
 export type SettingSpec =
   | TextSetting
   | SecretSetting
+  | FileSetting
+  | ListSetting
   | SwitchSetting
   | ChoiceSetting
   | NumberSetting;
@@ -68,7 +85,7 @@ export const SETTINGS = {
   host: {
     kind: "text",
     default: "127.0.0.1",
-    prose: "Address that HTTP listens on; others than loopback need --insecure.",
+    prose: "Address that HTTP listens on; others than loopback need TLS, or --insecure.",
   },
   port: {
     kind: "count",
@@ -82,6 +99,30 @@ export const SETTINGS = {
     default: null,
     prose:
       "Bearer token that requests must carry; without it, one is made and kept in the data directory.",
+  },
+  tlsCertificate: {
+    kind: "file",
+    default: null,
+    prose: "PEM file of the certificate (with its chain): HTTPS instead of HTTP. Needs --tls-key.",
+  },
+  tlsKey: {
+    kind: "file",
+    default: null,
+    prose: "PEM file of the certificate's private key.",
+  },
+  allowedHosts: {
+    kind: "list",
+    pattern: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i,
+    example: "data.example.com,kurobe",
+    default: [],
+    prose: "Names besides localhost and IP addresses by which clients may call this server.",
+  },
+  allowedOrigins: {
+    kind: "list",
+    pattern: /^https?:\/\/[a-z0-9.:[\]-]+$/i,
+    example: "https://console.example.com",
+    default: [],
+    prose: "Origins whose pages may read answers in a browser.",
   },
   allowInsecure: {
     kind: "switch",
@@ -181,6 +222,8 @@ export type SettingName = keyof typeof SETTINGS;
 interface ValueOfKind {
   readonly text: string;
   readonly secret: string | null;
+  readonly file: string | null;
+  readonly list: readonly string[];
   readonly switch: boolean;
   readonly choice: string;
   readonly count: number;
@@ -200,6 +243,10 @@ const NAMES: Readonly<Record<SettingName, string>> = {
   host: "host",
   port: "port",
   token: "token",
+  tlsCertificate: "tls-cert",
+  tlsKey: "tls-key",
+  allowedHosts: "allow-host",
+  allowedOrigins: "allow-origin",
   allowInsecure: "insecure",
   memoryLimitBytes: "memory",
   memoryTableBytes: "memory-tables",
@@ -233,6 +280,7 @@ export function defaultText(name: SettingName): string {
   const spec: SettingSpec = SETTINGS[name];
   if (spec.kind === "secret") return "made at the first start";
   if (spec.kind === "switch") return "off";
+  if (spec.kind === "file" || spec.kind === "list") return "none";
   if (spec.kind === "text" || spec.kind === "choice") return spec.default;
   if (spec.defaultProse !== undefined) return spec.defaultProse;
   return typeof spec.default === "number" ? formatNumber(spec.kind, spec.default) : "";
@@ -245,6 +293,10 @@ export function expectedText(name: SettingName): string {
     case "text":
     case "secret":
       return "text that is not empty";
+    case "file":
+      return "the path of a file";
+    case "list":
+      return `a list such as ${spec.example}`;
     case "switch":
       return "true or false";
     case "choice":

@@ -70,6 +70,24 @@ describe("settings", () => {
     expect(read({ flags: { insecure: true } }).allowInsecure).toBe(true);
   });
 
+  it("read lists with commas, and refuse what is no name or no origin", () => {
+    const flags = {
+      "allow-host": "a.example.com, kurobe",
+      "allow-origin": "https://a.example:8443",
+    };
+    expect(read({ flags })).toMatchObject({
+      allowedHosts: ["a.example.com", "kurobe"],
+      allowedOrigins: ["https://a.example:8443"],
+      tlsCertificate: null,
+    });
+    for (const wrong of ["a,,b", "http://a", "a b", "*"]) {
+      expect(problemsOf({ flags: { "allow-host": wrong } })).toHaveLength(1);
+    }
+    for (const wrong of ["a.example", "https://a/b", "*", "https://a, b"]) {
+      expect(problemsOf({ flags: { "allow-origin": wrong } })).toHaveLength(1);
+    }
+  });
+
   it("report all mistakes together, each with its source and what was expected", () => {
     const problems = problemsOf({
       flags: { port: "70000", memory: "lots" },

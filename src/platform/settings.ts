@@ -75,16 +75,23 @@ function writtenValue(
   return [variableOf(name), variable === "" ? undefined : variable];
 }
 
-function defaultValue(name: SettingName, machine: Machine): string | number | boolean | null {
+function defaultValue(name: SettingName, machine: Machine): Value | null {
   const { default: value } = SETTINGS[name];
   return typeof value === "function" ? value(machine) : value;
 }
 
-function parseValue(spec: SettingSpec, text: string): string | number | boolean | undefined {
+type Value = string | number | boolean | readonly string[];
+
+function parseValue(spec: SettingSpec, text: string): Value | undefined {
   switch (spec.kind) {
     case "text":
     case "secret":
+    case "file":
       return text.trim() === "" ? undefined : text;
+    case "list": {
+      const entries = text.split(",").map((entry) => entry.trim());
+      return entries.every((entry) => spec.pattern.test(entry)) ? entries : undefined;
+    }
     case "switch":
       return SWITCHES[text.toLowerCase()];
     case "choice":

@@ -218,7 +218,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /v1/windows/{name}/live": {
     summary: "Watch window results",
     description: words(
-      "Server-sent events: `result` for a closed window, `correction` for a new revision of one.",
+      "Server-sent events: `result` for a closed window, `correction` for a new revision of one,",
+      "`retraction` for a result that has no rows any more.",
       "A client that comes back with Last-Event-ID misses nothing, but gets only the newest of",
       "several revisions.",
     ),

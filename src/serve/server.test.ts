@@ -1,10 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { hasOpenssl, makeCertificate } from "../../test/support/certificate.ts";
 import { rawConnection } from "../../test/support/raw-connection.ts";
 import {
   openServed,
@@ -241,25 +241,10 @@ describe("opening and closing", () => {
   });
 });
 
-/**
- * Makes the test's certificate; where a machine lacks it, the one test that needs it is left out.
- */
-const OPENSSL = "openssl";
-const hasOpenssl = spawnSync(OPENSSL, ["version"]).status === 0;
-
 describe("TLS", () => {
   it.skipIf(!hasOpenssl)("serves the same doors over an encrypted connection", async () => {
     const directory = await mkdtemp(join(tmpdir(), "kurobe-tls-"));
-    const paths = { key: join(directory, "key.pem"), cert: join(directory, "cert.pem") };
-    execFileSync(
-      OPENSSL,
-      [
-        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-        ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        ...["-keyout", paths.key, "-out", paths.cert],
-      ],
-      { stdio: "ignore" },
-    );
+    const paths = makeCertificate(directory, "server");
     const tls = {
       key: await readFile(paths.key, "utf8"),
       cert: await readFile(paths.cert, "utf8"),
