@@ -184,6 +184,19 @@ export class RunningEngine implements Engine {
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
+    if (!hasNews && this.#pipeline.depth === 0) void this.#rollIdleLog();
+  }
+
+  /** Where nothing comes any more, the log would keep for ever what checkpoints hold. */
+  async #rollIdleLog(): Promise<void> {
+    const { log, store } = this.#parts;
+    try {
+      const { segments } = log.stats();
+      await log.rollIfOld();
+      if (log.stats().segments > segments) await log.retainFrom(store.replayFrom);
+    } catch {
+      // The next append meets the same disk, and its sender is told.
+    }
   }
 
   async tick(): Promise<void> {

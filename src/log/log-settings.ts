@@ -3,7 +3,10 @@
 export interface LogSettings {
   /** A segment that would grow beyond this is finished first; one larger entry still fits alone. */
   readonly segmentBytes: number;
-  /** A segment older than this is finished before the next append, so that backups can take it. */
+  /**
+   * A segment older than this is finished before the next append or at the next `rollIfOld`, so
+   * that a checkpoint can drop it and backups can take it.
+   */
   readonly segmentAgeMs: number;
   /** The most that one write and fdatasync carries, larger single entries aside. */
   readonly groupBytes: number;

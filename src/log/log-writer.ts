@@ -135,6 +135,12 @@ export class LogWriter implements AsyncDisposable {
     return this.#enqueue("roll");
   }
 
+  /** Whether the open segment has entries and is older than one should get. */
+  get isOld(): boolean {
+    const ageUs = this.#clock.nowUs() - this.#open.segment.header.createdAtUs;
+    return this.#openEntries > 0 && ageUs >= BigInt(this.#settings.segmentAgeMs) * 1000n;
+  }
+
   /** Takes the oldest segment off the list; its file is the caller's to remove. */
   forgetOldest(): void {
     this.#finished.shift();
@@ -209,8 +215,7 @@ export class LogWriter implements AsyncDisposable {
 
   #mustRoll(batch: readonly Pending[]): boolean {
     if (this.#openEntries === 0) return false;
-    const ageUs = this.#clock.nowUs() - this.#open.segment.header.createdAtUs;
-    if (ageUs >= BigInt(this.#settings.segmentAgeMs) * 1000n) return true;
+    if (this.isOld) return true;
     let sizeBytes = this.#end.offset;
     for (const pending of batch) {
       if (pending.kind === "roll") return true;

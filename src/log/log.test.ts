@@ -207,6 +207,20 @@ describe("segments", () => {
     expect(await readAll(log, 33)).toEqual([]);
   });
 
+  it("that are old are finished without an append, when they have entries", async () => {
+    let nowUs = 0n;
+    await using log = await open({ clock: { nowUs: () => nowUs, monotonicMs: () => 0 } });
+    await log.rollIfOld();
+    await appendAll(log, ["one"]);
+    await log.rollIfOld();
+    expect(log.stats().segments).toBe(1);
+    nowUs = 3_600_000_000n;
+    await log.rollIfOld();
+    nowUs = 9_000_000_000n;
+    await log.rollIfOld();
+    expect(log.stats().segments).toBe(2);
+  });
+
   it("are removed only when all of their entries are below the position", async () => {
     await using log = await open();
     for (let i = 0; i < 12; i += 1) await appendAll(log, [`${i}`.padEnd(1000, ".")]);

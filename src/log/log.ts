@@ -45,6 +45,8 @@ export interface Log extends AsyncDisposable {
   retainFrom(position: number): Promise<void>;
   /** Finishes the segment after everything appended so far, so that a backup can take it. */
   roll(): Promise<void>;
+  /** Does that where the segment is old and has entries: nothing else would while none come. */
+  rollIfOld(): Promise<void>;
   stats(): LogStats;
   /** Checks every byte up to the durable end, while entries keep coming. */
   verify(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<VerifiedSegment>;

@@ -134,6 +134,10 @@ export class SegmentedLog implements AsyncDisposable {
     return this.#writer.roll();
   }
 
+  async rollIfOld(): Promise<void> {
+    if (this.#writer.isOld) await this.#writer.roll();
+  }
+
   verify({
     signal,
   }: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<VerifiedSegment> {

@@ -62,7 +62,7 @@ export function tickLines(rows: number, from = 0): string {
 
 const MIB = 1024 * 1024;
 
-const PLATFORM_SETTINGS: Omit<PlatformSettings, "dataDirectory"> = {
+export const PLATFORM_SETTINGS: Omit<PlatformSettings, "dataDirectory"> = {
   memoryLimitBytes: 512 * MIB,
   threads: 2,
   checkpointIntervalMs: 3_600_000,
