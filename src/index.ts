@@ -34,8 +34,10 @@ export {
 } from "./project/sink.ts";
 export {
   hopping,
+  session,
   tumbling,
   type HoppingSpec,
+  type SessionSpec,
   type TumblingSpec,
   type WindowDefinition,
 } from "./project/window.ts";

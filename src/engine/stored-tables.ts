@@ -95,6 +95,8 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
         required("_window_start", timestamp),
         required("_window_end", timestamp),
         required("_watermark", timestamp),
+        // Which of the dataset's rows it is, by arrival.
+        required("_row", int64),
       ],
       eventTime: dataset.eventTime,
       key: [],

@@ -65,6 +65,9 @@ function explainWindow(window: WindowPlan): readonly string[] {
 }
 
 function explainShape(window: WindowPlan): readonly string[] {
+  if (window.kind === "session") {
+    return [`  session      until ${formatDuration(window.gapUs)} without a row`];
+  }
   const grid = window.kind === "tumbling" ? window.size : window.every;
   const clock = grid.kind === "fixed" ? "" : ` by the clock of ${window.timezone}`;
   if (window.kind === "tumbling") return [`  size         ${explainSize(grid)}${clock}`];

@@ -116,7 +116,18 @@ export interface HoppingPlan extends WindowBase {
   readonly timezone: string;
 }
 
-export type WindowPlan = TumblingPlan | HoppingPlan;
+/**
+ * Rows of one group, each less than the gap after the one before it; it ends a gap after the last.
+ */
+export interface SessionPlan extends WindowBase {
+  readonly kind: "session";
+  readonly gapUs: number;
+}
+
+/** Kinds whose windows are the same for all rows. */
+export type GridPlan = TumblingPlan | HoppingPlan;
+
+export type WindowPlan = GridPlan | SessionPlan;
 
 export interface NamedExpression {
   readonly name: string;

@@ -49,7 +49,7 @@ export function printPartials(
   const nameOf: Keep = (partial, merge) => {
     assert(partial.values.length === 0, "an aggregate is written out");
     const known = states.get(partial.text);
-    const name = known?.name ?? `s${states.size}`;
+    const name = known?.name ?? `_s${states.size}`;
     if (known === undefined) {
       states.set(partial.text, { name, partial, merge: merge(sql.id(name)) });
     }

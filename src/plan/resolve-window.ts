@@ -7,6 +7,7 @@ import { type ColumnPlan, type NamedAggregate } from "./plan.ts";
 import {
   type HoppingPlan,
   type NamedExpression,
+  type SessionPlan,
   type TumblingPlan,
   type WindowPlan,
 } from "./plan.ts";
@@ -34,6 +35,10 @@ const KINDS = {
   hopping: {
     keys: ["from", "size", "every", ...COMMON_KEYS.slice(1), "timezone"],
     example: 'hopping({ from: …, size: "1h", every: "5m", measure: { … } })',
+  },
+  session: {
+    keys: ["from", "gap", ...COMMON_KEYS.slice(1)],
+    example: 'session({ from: …, gap: "30m", by: ["user"], measure: { … } })',
   },
 } as const;
 
@@ -63,6 +68,15 @@ export function resolveWindow(
   problems.unknownKeys(spec, KINDS[kind].keys);
   const from = resolveSource(spec["from"], sources, problems.at("from"));
   const shape = resolveShape(kind, spec, problems);
+  if (kind === "session" && (from?.plan.key.length ?? 0) > 0) {
+    problems
+      .at("from")
+      .add(
+        "a dataset with a key",
+        "one whose rows stay: replacing a row would tear sessions apart",
+        "leave the key out, or take dedup",
+      );
+  }
   const lateness = spec["allowedLateness"] ?? WINDOW_DEFAULTS.allowedLateness;
   const allowedLatenessUs = durationUs(lateness, 0, problems.at("allowedLateness"));
   const late = resolveLate(spec["late"], problems.at("late"));
@@ -89,13 +103,18 @@ export function resolveWindow(
 /** What tells one kind of window from the others. */
 type Shape =
   | Pick<TumblingPlan, "kind" | "size" | "timezone">
-  | Pick<HoppingPlan, "kind" | "every" | "panes" | "timezone">;
+  | Pick<HoppingPlan, "kind" | "every" | "panes" | "timezone">
+  | Pick<SessionPlan, "kind" | "gapUs">;
 
 function resolveShape(
   kind: Kind,
   spec: Readonly<Record<string, unknown>>,
   problems: Problems,
 ): Shape | undefined {
+  if (kind === "session") {
+    const gapUs = durationUs(spec["gap"], 1, problems.at("gap"));
+    return gapUs === undefined ? undefined : { kind, gapUs };
+  }
   const size = resolveSize(spec["size"], problems.at("size"));
   if (kind === "tumbling") {
     const timezone = resolveTimezone(spec["timezone"], size, problems.at("timezone"));

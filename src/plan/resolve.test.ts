@@ -12,6 +12,7 @@ import {
   hopping,
   max,
   min,
+  session,
   sum,
   tumbling,
   when,
@@ -307,6 +308,24 @@ describe("mistakes in a project", () => {
     expect(found({ size: "1 day", every: "1s" })).toEqual(["every let windows begin less often"]);
     expect(found({ size: "1h" })).toEqual([expect.stringMatching(/^every "30s"/)]);
     expect(places(inWindow({ every: "1m" }))).toEqual(["windows.bars.every"]);
+  });
+
+  it("include sessions that cannot be", () => {
+    const visits = session as unknown as (spec: unknown) => ReturnType<typeof session>;
+    const found = (spec: object, extra: object = {}): readonly string[] => {
+      const rows = loose({ columns, eventTime: "time", ...extra });
+      const windows = { visits: visits({ from: rows, measure: { n: count() }, ...spec }) };
+      return places(problems(defineProject({ name: "p", datasets: { events: rows }, windows })));
+    };
+    expect(found({ gap: "30m" })).toEqual([]);
+    for (const gap of ["0s", "-1s", "soon", 5, undefined]) {
+      expect(found({ gap })).toEqual(["windows.visits.gap"]);
+    }
+    expect(found({ gap: "30m", size: "1h", timezone: "UTC" })).toEqual([
+      "windows.visits.size",
+      "windows.visits.timezone",
+    ]);
+    expect(found({ gap: "30m" }, { key: ["symbol", "time"] })).toEqual(["windows.visits.from"]);
   });
 
   it("say that windows read datasets only, for now", () => {

@@ -45,8 +45,13 @@ export interface HoppingSpec<S extends Source, B, M> extends TumblingSpec<S, B, 
   readonly every: Duration;
 }
 
+export interface SessionSpec<S extends Source, B, M> extends WindowSpec<S, B, M> {
+  /** A session is over when no row of its group follows for so long. */
+  readonly gap: Duration;
+}
+
 export interface WindowDefinition<R = unknown> extends Branded<"window"> {
-  readonly kind: "tumbling" | "hopping";
+  readonly kind: "tumbling" | "hopping" | "session";
   /** For the compiler only. */
   readonly row?: R;
   /** As written; `plan/resolve.ts` checks it. */
@@ -96,4 +101,17 @@ export function hopping<
   const M extends Readonly<Record<string, Measure<NameIn<S>>>> = Record<never, never>,
 >(spec: HoppingSpec<S, B, M>): WindowDefinition<WindowRow<S, B, M>> {
   return Object.freeze({ [BRAND]: "window" as const, kind: "hopping" as const, spec });
+}
+
+/**
+ * Windows as long as a group is active: a row less than `gap` after another one of its group
+ * belongs to the same session, which ends a gap after its last row. A session is known by its start
+ * and group; a late row that joins two of them takes the later one back.
+ */
+export function session<
+  S extends Source,
+  const B extends By<NameIn<S>> = readonly [],
+  const M extends Readonly<Record<string, Measure<NameIn<S>>>> = Record<never, never>,
+>(spec: SessionSpec<S, B, M>): WindowDefinition<WindowRow<S, B, M>> {
+  return Object.freeze({ [BRAND]: "window" as const, kind: "session" as const, spec });
 }

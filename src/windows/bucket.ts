@@ -3,17 +3,19 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { daySql } from "../engine/table.ts";
 import { windowBounds, windowIndex, windowStart } from "../plan/calendar.ts";
-import { type HoppingPlan, type WindowPlan, type WindowSize } from "../plan/plan.ts";
+import { type GridPlan, type HoppingPlan, type WindowPlan, type WindowSize } from "../plan/plan.ts";
 
 const DAY_US = 86_400_000_000n;
 
 /** What the window's borders lie on: windows of this size, side by side, are its panes. */
-function gridOf(window: WindowPlan): WindowSize {
+function gridOf(window: GridPlan): WindowSize {
   return window.kind === "tumbling" ? window.size : window.every;
 }
 
 /** The boundary up to which all windows are over once event time has come to `timeUs`. */
 export function closedBoundary(window: WindowPlan, timeUs: bigint): bigint {
+  // Sessions end anywhere.
+  if (window.kind === "session") return timeUs;
   return windowBounds(gridOf(window), window.timezone, timeUs).startUs;
 }
 
@@ -34,7 +36,7 @@ export function paneStart(window: HoppingPlan, index: bigint): bigint {
  */
 export async function bucketed(
   connection: Connection,
-  window: WindowPlan,
+  window: GridPlan,
   rows: Sql,
   at: Sql,
   columns: readonly string[],
@@ -134,7 +136,7 @@ interface Span {
  */
 async function calendarSpans(
   connection: Connection,
-  window: WindowPlan,
+  window: GridPlan,
   rows: Sql,
   at: Sql,
 ): Promise<readonly Span[]> {

@@ -7,7 +7,7 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows } from "../engine/stage.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { type DatasetPlan, type GridPlan, type WindowPlan } from "../plan/plan.ts";
 import { printExpression } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
 import { type Progress, slowestOther } from "./watermark.ts";
@@ -56,7 +56,7 @@ export async function collectCandidates(
 }
 
 /** Puts rows into a temporary table and gives their number. */
-async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
+export async function fill(tx: Transaction, name: string, rows: Sql): Promise<number> {
   await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE ${sql.id(name)} AS ${rows}`);
   const [count] = await tx.connection.rows<{ n: bigint }>(
     sql`SELECT count(*) AS n FROM temp.${sql.id(name)} AS t`,
@@ -85,7 +85,7 @@ export interface LateTables {
 export async function sortLate(
   tx: Transaction,
   dataset: DatasetPlan,
-  window: WindowPlan,
+  window: GridPlan,
   rows: AppliedRows,
 ): Promise<LateTables> {
   const beyond = sql`temp._late_beyond`;
@@ -99,7 +99,8 @@ export async function sortLate(
       ? sql`SELECT _seq, max(_w) + 1 AS _from FROM ${events} AS e WHERE NOT _within GROUP BY _seq`
       : sql`SELECT DISTINCT _seq FROM ${events} AS e WHERE NOT _within`,
   );
-  await storeBeyond(tx, dataset, window);
+  const tooLate = sql`(SELECT DISTINCT _seq, _ws, _we FROM ${events} AS e WHERE NOT _within)`;
+  await storeLateRows(tx, dataset, window, tooLate);
   const by = sql.join(
     window.by.map((one) => sql`, ${sql.id(one.name)}`),
     "",
@@ -120,7 +121,7 @@ export async function sortLate(
 async function createEvents(
   tx: Transaction,
   dataset: DatasetPlan,
-  window: WindowPlan,
+  window: GridPlan,
   rows: AppliedRows,
 ): Promise<void> {
   const table = tx.table(dataset.name);
@@ -138,7 +139,7 @@ async function createEvents(
 async function eventsOf(
   tx: Transaction,
   dataset: DatasetPlan,
-  window: WindowPlan,
+  window: GridPlan,
   rows: Sql,
   columns: readonly string[],
   isOwn: Sql,
@@ -181,23 +182,27 @@ function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows):
     WHERE _is_new AND _previous IS NOT NULL)`;
 }
 
-async function storeBeyond(
+/**
+ * Files rows of `BATCH` under `<dataset>.late_rows`. `windows` has `_seq` with the `_ws` and `_we`
+ * of what each row came too late for.
+ */
+export async function storeLateRows(
   tx: Transaction,
   dataset: DatasetPlan,
   window: WindowPlan,
+  windows: Sql,
 ): Promise<void> {
   const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
-  const from = sql`${BATCH} AS b JOIN (
-      SELECT DISTINCT _seq, _ws, _we FROM temp._late_events AS e WHERE NOT _within) AS e USING (_seq)`;
+  const from = sql`${BATCH} AS b JOIN ${windows} AS e USING (_seq)`;
   const [count] = await tx.connection.rows<{ rows: bigint }>(
     sql`SELECT count(*) AS rows FROM ${from}`,
   );
   if (count === undefined || count.rows === 0n) return;
-  const ordered = sql`(SELECT ${names}, e._ws, e._we, b._wm,
-      row_number() OVER (ORDER BY b._seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
+  const ordered = sql`(SELECT ${names}, e._ws, e._we, b._wm, _seq,
+      row_number() OVER (ORDER BY _seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
   const own = sql.join(dataset.columns.map((column) => sql.id(column.name)));
   await tx.insert(lateRowsOf(dataset.name), {
-    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm)`,
+    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm), _seq`,
     from: ordered,
     offset: sql`_place`,
     span: Number(count.rows),

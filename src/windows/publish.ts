@@ -2,11 +2,17 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type DatasetPlan, type HoppingPlan, type WindowPlan } from "../plan/plan.ts";
+import {
+  type DatasetPlan,
+  type GridPlan,
+  type HoppingPlan,
+  type WindowPlan,
+} from "../plan/plan.ts";
 import { printAggregate, printExpression, rowOrder } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
 import { addLatePanes, closedHops, correctedHops, type Hops, keepsPanes } from "./hopping.ts";
 import { type LateTables } from "./late.ts";
+import { insertResults } from "./results.ts";
 
 export interface Range {
   readonly fromUs: bigint;
@@ -17,7 +23,7 @@ export interface Range {
 export interface Publication {
   readonly tx: Transaction;
   readonly dataset: DatasetPlan;
-  readonly window: WindowPlan;
+  readonly window: GridPlan;
   readonly late: LateTables | null;
   /** Only rows before it count; undefined: all that are stored. */
   readonly endSeq: number | undefined;
@@ -181,7 +187,7 @@ function byNames(window: WindowPlan): readonly string[] {
 async function aggregate(
   tx: Transaction,
   dataset: DatasetPlan,
-  window: WindowPlan,
+  window: GridPlan,
   rows: Sql,
   range: Range,
   only?: Sql,
@@ -245,40 +251,4 @@ function sameResult(window: WindowPlan): Sql {
     (one) => sql` AND d.${sql.id(one.name)} IS NOT DISTINCT FROM o.${sql.id(one.name)}`,
   );
   return sql`d._ws = o.window_start${sql.join(parts, "")}`;
-}
-
-interface Results {
-  readonly values: readonly Sql[];
-  readonly from: Sql;
-  readonly order: readonly Sql[];
-}
-
-async function insertResults(
-  tx: Transaction,
-  window: WindowPlan,
-  repeats: "never" | "always",
-  results: Results,
-): Promise<number> {
-  const names = tx.table(window.name).columnNames.filter((name) => name !== "_seq");
-  const selected = results.values.map(
-    (value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`,
-  );
-  await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE _new_results AS
-        SELECT ${sql.join(selected)}, row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
-          FROM ${results.from}`,
-  );
-  const [count] = await tx.connection.rows<{ rows: bigint }>(
-    sql`SELECT count(*) AS rows FROM temp._new_results`,
-  );
-  const rows = Number(count?.rows ?? 0n);
-  if (rows === 0) return 0;
-  await tx.insert(window.name, {
-    columns: sql.join(names.map((name) => sql.id(name))),
-    from: sql`temp._new_results`,
-    offset: sql`_place`,
-    span: rows,
-    repeats,
-  });
-  return rows;
 }

@@ -5,6 +5,16 @@ import { type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
 import { splitIntoRuns } from "./runs.ts";
+import { type Sessions } from "./session-sql.ts";
+import {
+  advanceSessions,
+  newSessions,
+  type SessionProgress,
+  type SessionRound,
+  type SessionState,
+  sessionsFromState,
+  sessionsToState,
+} from "./sessions.ts";
 import { keepLateRows, type Publication, publishClosed, publishCorrections } from "./publish.ts";
 import {
   advance,
@@ -24,6 +34,8 @@ interface WindowProgress {
   readonly corrected: number;
   /** Of a hopping window: the panes of what is open lie in their table. Not so after a restart. */
   readonly hasPanes: boolean;
+  /** Of a session window. */
+  readonly sessions: SessionProgress | null;
 }
 
 const NOTHING_CLOSED: WindowProgress = {
@@ -31,13 +43,19 @@ const NOTHING_CLOSED: WindowProgress = {
   published: 0,
   corrected: 0,
   hasPanes: false,
+  sessions: null,
 };
+
+interface WindowState {
+  readonly closedUntilUs: string | null;
+  readonly published: number;
+  readonly corrected: number;
+  readonly sessions: SessionState | null;
+}
 
 interface WindowStageState {
   readonly datasets: Readonly<Record<string, ProgressState>>;
-  readonly windows: Readonly<
-    Record<string, { closedUntilUs: string | null; published: number; corrected: number }>
-  >;
+  readonly windows: Readonly<Record<string, WindowState>>;
 }
 
 export interface WindowStage extends Stage {
@@ -90,6 +108,17 @@ class EventTimeStage implements WindowStage {
     const late = new Set<number>();
     let candidates: number | null = null;
     for (const window of windows) {
+      if (window.kind === "session") {
+        const mayBe = mayBeLate(tx, dataset, window, rows, before, after);
+        if (mayBe) candidates ??= await collectCandidates(tx, dataset, rows, before);
+        const round = {
+          rows,
+          mayBeLate: mayBe && candidates !== 0,
+          watermarkUs: after.watermarkUs,
+        };
+        for (const seq of await this.#advance({ tx, dataset, window }, round)) late.add(seq);
+        continue;
+      }
       let tables: LateTables | null = null;
       if (mayBeLate(tx, dataset, window, rows, before, after)) {
         candidates ??= await collectCandidates(tx, dataset, rows, before);
@@ -112,9 +141,31 @@ class EventTimeStage implements WindowStage {
         // A window that is new to the project is computed from the rows that are already there.
         const isNew = this.#windowProgressOf(window.name).closedUntilUs === null;
         if (after === before && !isNew) continue;
+        if (window.kind === "session") {
+          if (after.watermarkUs === null) continue;
+          const round = { rows: null, mayBeLate: false, watermarkUs: after.watermarkUs };
+          await this.#advance({ tx, dataset, window }, round);
+          continue;
+        }
         await this.#publish({ tx, dataset, window, late: null, endSeq: undefined }, after);
       }
     }
+  }
+
+  async #advance(of: Sessions, round: SessionRound): Promise<readonly number[]> {
+    const { tx, dataset, window } = of;
+    const before = this.#windowProgressOf(window.name);
+    const firstSeq = round.rows?.firstSeq ?? tx.nextSeq(dataset.name);
+    const sessions = before.sessions ?? newSessions(firstSeq);
+    const { progress, published, corrected, beyond } = await advanceSessions(of, sessions, round);
+    this.#windowDraft.set(window.name, {
+      closedUntilUs: progress.closedUntilUs,
+      published: before.published + published,
+      corrected: before.corrected + corrected,
+      hasPanes: false,
+      sessions: progress,
+    });
+    return beyond;
   }
 
   async #publish(of: Omit<Publication, "hasPanes">, progress: Progress): Promise<void> {
@@ -137,7 +188,8 @@ class EventTimeStage implements WindowStage {
       }
       closedUntilUs = closedUntilUs === null || toUs > closedUntilUs ? toUs : closedUntilUs;
     }
-    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected, hasPanes });
+    const { sessions } = before;
+    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected, hasPanes, sessions });
   }
 
   #dataset(name: string): DatasetPlan {
@@ -188,12 +240,13 @@ class EventTimeStage implements WindowStage {
         [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
       ),
       windows: Object.fromEntries(
-        [...this.#windows].map(([name, { closedUntilUs, published, corrected }]) => [
+        [...this.#windows].map(([name, { closedUntilUs, published, corrected, sessions }]) => [
           name,
           {
             closedUntilUs: closedUntilUs === null ? null : String(closedUntilUs),
             published,
             corrected,
+            sessions: sessions === null ? null : sessionsToState(sessions),
           },
         ]),
       ),
@@ -212,6 +265,7 @@ class EventTimeStage implements WindowStage {
           ...one,
           closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs),
           hasPanes: false,
+          sessions: one.sessions === null ? null : sessionsFromState(one.sessions),
         },
       ]),
     );

@@ -13,7 +13,14 @@ import { type Plan } from "../../src/plan/plan.ts";
 import { openPlatform, type Platform } from "../../src/platform/open-platform.ts";
 import { type OracleOutcome, runOracle, type ScriptEntry } from "../oracle/oracle.ts";
 import { decimalText, type Value } from "../oracle/value.ts";
-import { randomPlan, randomScript, type SentBatch, START_US, type Step } from "./random-project.ts";
+import {
+  randomPlan,
+  randomScript,
+  randomSessionPlan,
+  type SentBatch,
+  START_US,
+  type Step,
+} from "./random-project.ts";
 
 const RUNS = Number(process.env["KUROBE_LAW_RUNS"] ?? 25);
 const given = process.env["KUROBE_SEED"] ?? 1;
@@ -192,25 +199,32 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
   };
 }
 
-test(`the engine agrees with the oracle (seed ${SEED})`, async () => {
-  await fc.assert(
-    fc.asyncProperty(randomPlan, randomScript, async (plan, steps) => {
-      const directory = await mkdtemp(join(tmpdir(), "kurobe-law-"));
-      try {
-        const { seen, script, totals } = await perform(plan, steps, directory);
-        const outcome = runOracle(plan, script);
-        expect(seen).toEqual(expected(plan, outcome));
-        expect(totals.duplicates).toBe(outcome.datasets.get("events")?.duplicates.length ?? 0);
-        expect(totals.accepted + totals.rejected + totals.duplicates).toBe(totals.received);
-      } finally {
-        await rm(directory, { recursive: true, force: true });
-      }
-    }),
-    {
-      numRuns: RUNS,
-      seed: SEED,
-      ...(process.env["KUROBE_PATH"] === undefined ? {} : { path: process.env["KUROBE_PATH"] }),
-      endOnFailure: process.env["KUROBE_NO_SHRINK"] !== undefined,
-    },
-  );
-}, 600_000);
+test.each([
+  ["any windows", randomPlan, RUNS],
+  ["sessions", randomSessionPlan, Math.ceil(RUNS / 2)],
+] as const)(
+  `the engine agrees with the oracle on %s (seed ${SEED})`,
+  async (_, plans, numRuns) => {
+    await fc.assert(
+      fc.asyncProperty(plans, randomScript, async (plan, steps) => {
+        const directory = await mkdtemp(join(tmpdir(), "kurobe-law-"));
+        try {
+          const { seen, script, totals } = await perform(plan, steps, directory);
+          const outcome = runOracle(plan, script);
+          expect(seen).toEqual(expected(plan, outcome));
+          expect(totals.duplicates).toBe(outcome.datasets.get("events")?.duplicates.length ?? 0);
+          expect(totals.accepted + totals.rejected + totals.duplicates).toBe(totals.received);
+        } finally {
+          await rm(directory, { recursive: true, force: true });
+        }
+      }),
+      {
+        numRuns,
+        seed: SEED,
+        ...(process.env["KUROBE_PATH"] === undefined ? {} : { path: process.env["KUROBE_PATH"] }),
+        endOnFailure: process.env["KUROBE_NO_SHRINK"] !== undefined,
+      },
+    );
+  },
+  600_000,
+);

@@ -16,6 +16,7 @@ import {
   last,
   max,
   min,
+  session,
   sum,
   tumbling,
 } from "../../src/index.ts";
@@ -59,6 +60,10 @@ const windowSpec = fc.record({
     ["1 week", "1 day"],
     ["2 weeks", "1 week"],
     ["1 quarter", "1 month"],
+    // Sessions: nothing but a gap.
+    ["", "1m"],
+    ["", "3m"],
+    ["", "10m"],
   ),
   zone: fc.constantFrom(
     "UTC",
@@ -96,7 +101,20 @@ const columns = {
   v: column.int64().nullable(),
 };
 
-export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
+export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map(planOf);
+
+/** Sessions only, over rows that stay: late rows join them in every order. */
+export const randomSessionPlan: fc.Arbitrary<Plan> = fc
+  .tuple(projectSpec, fc.constantFrom("1m", "3m", "10m"))
+  .map(([spec, gap]) =>
+    planOf({
+      ...spec,
+      key: [],
+      windows: spec.windows.map((window) => ({ ...window, size: ["", gap] })),
+    }),
+  );
+
+function planOf(spec: ProjectSpec): Plan {
   const rows = dataset({
     columns,
     eventTime: "at",
@@ -112,21 +130,24 @@ export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => {
       : { dedup: { by: [...spec.dedup.by], within: spec.dedup.within } }),
   } as never);
   const windows = Object.fromEntries(
-    spec.windows.map((window, index) => [`w${index}`, windowOf(window)]),
+    spec.windows.map((window, index) => [`w${index}`, windowOf(window, spec.key.length > 0)]),
   );
   return resolveProject(
     defineProject({ name: "random", datasets: { events: rows }, windows } as never),
   );
-});
+}
 
-function windowOf(spec: WindowSpec): unknown {
+function windowOf(spec: WindowSpec, hasKey: boolean): unknown {
   const [size = "", every] = spec.size;
+  // Sessions are refused over rows that are replaced.
+  if (size === "" && hasKey) return windowOf({ ...spec, size: ["1m"] }, hasKey);
   const isCalendar = /day|week|month|quarter/.test(size);
-  const build = (every === undefined ? tumbling : hopping) as (spec: never) => unknown;
+  const build = (every === undefined ? tumbling : size === "" ? session : hopping) as (
+    spec: never,
+  ) => unknown;
   return build({
     from: "events",
-    size,
-    ...(every === undefined ? {} : { every }),
+    ...(size === "" ? { gap: every } : every === undefined ? { size } : { size, every }),
     ...(isCalendar ? { timezone: spec.zone } : {}),
     ...(spec.by === "none"
       ? {}

@@ -12,7 +12,8 @@ import {
   type StoredRow,
   type Value,
 } from "./value.ts";
-import { OracleWindows, type LateRow, type WindowResult } from "./windows.ts";
+import { type LateRow, type WindowResult } from "./result.ts";
+import { OracleWindows } from "./windows.ts";
 
 export type ScriptEntry =
   | {

@@ -1,5 +1,5 @@
 /** The window that an instant lies in, by brute force. */
-import { type WindowPlan, type WindowSize } from "../../src/plan/plan.ts";
+import { type GridPlan, type WindowSize } from "../../src/plan/plan.ts";
 import { firstInstantMs, wallMs, wallStart } from "./clock.ts";
 
 export interface OracleWindow {
@@ -8,7 +8,7 @@ export interface OracleWindow {
 }
 
 /** All windows that an instant lies in, walking back from its slide, one by one. */
-export function windowsOf(plan: WindowPlan, instantUs: bigint): readonly OracleWindow[] {
+export function windowsOf(plan: GridPlan, instantUs: bigint): readonly OracleWindow[] {
   if (plan.kind === "tumbling") return [windowOf(plan.size, plan.timezone, instantUs)];
   let pane = windowOf(plan.every, plan.timezone, instantUs);
   const windows: OracleWindow[] = [];

@@ -1,25 +1,11 @@
 /** Windows of one dataset: every result is computed anew from all rows, whenever it may change. */
-import { type WindowPlan } from "../../src/plan/plan.ts";
+import { type GridPlan, type WindowPlan } from "../../src/plan/plan.ts";
 import { aggregateRows } from "./aggregate.ts";
 import { evaluate } from "./expression.ts";
+import { inOrder, type LateRow, type WindowResult } from "./result.ts";
+import { OracleSessions } from "./sessions.ts";
 import { identities, type Row, type StoredRow, type Value } from "./value.ts";
 import { type OracleWindow, windowsOf } from "./window-of.ts";
-
-export interface WindowResult extends OracleWindow {
-  readonly by: Row;
-  readonly measures: Row;
-  /** 1, and one more for each late row that the result took in. */
-  readonly revision: number;
-}
-
-/** A row that came too late for a window, or replaced a row of it too late. */
-export interface LateRow extends OracleWindow {
-  readonly window: string;
-  readonly seq: number;
-  readonly row: Row;
-  /** Before the row came. */
-  readonly watermarkUs: bigint;
-}
 
 interface Group {
   readonly window: OracleWindow;
@@ -29,11 +15,13 @@ interface Group {
 }
 
 export class OracleWindows {
-  readonly #windows: readonly OneWindow[];
+  readonly #windows: readonly (OneWindow | OracleSessions)[];
   readonly #lateRows: LateRow[] = [];
 
   constructor(plans: readonly WindowPlan[]) {
-    this.#windows = plans.map((plan) => new OneWindow(plan));
+    this.#windows = plans.map((plan) =>
+      plan.kind === "session" ? new OracleSessions(plan) : new OneWindow(plan),
+    );
   }
 
   /** A row is stored; `watermarkUs` is what it met, `stored` holds it already. */
@@ -63,14 +51,14 @@ export class OracleWindows {
 }
 
 class OneWindow {
-  readonly plan: WindowPlan;
+  readonly plan: GridPlan;
   /** Results that were published once, or took in a late row. */
   readonly #groups = new Map<string, Group>();
   /** Rows that came too late for a window: they are stored, but count for nothing there. */
   readonly #excluded = new Map<bigint, Set<number>>();
   #closedUntilUs: bigint | null = null;
 
-  constructor(plan: WindowPlan) {
+  constructor(plan: GridPlan) {
     this.plan = plan;
   }
 
@@ -193,11 +181,7 @@ class OneWindow {
     const results = [...this.#groups.values()].flatMap((one) =>
       one.result === null ? [] : [one.result],
     );
-    const place = (one: WindowResult): string => identities(Object.values(one.by));
-    return results.sort((a, b) => {
-      if (a.startUs !== b.startUs) return a.startUs < b.startUs ? -1 : 1;
-      return place(a) < place(b) ? -1 : 1;
-    });
+    return inOrder(results);
   }
 }
 

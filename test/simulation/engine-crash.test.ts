@@ -10,7 +10,7 @@ import { contentsOf, EVENTS, openSimulated, STATES } from "./engine-fixture.ts";
 import { type Random, seededRandom } from "./random.ts";
 import { SimDisk } from "./sim-disk.ts";
 
-const SEEDS = Number(process.env["KUROBE_ENGINE_SEEDS"] ?? 12);
+const SEEDS = Number(process.env["KUROBE_ENGINE_SEEDS"] ?? 8);
 const FIRST_SEED = Number(process.env["KUROBE_SEED"] ?? 1);
 const ROUNDS = 4;
 const START_US = 1_767_225_600_000_000;
@@ -142,5 +142,6 @@ describe("after a power loss at any point", () => {
         throw error;
       }
     },
+    300_000,
   );
 });

@@ -75,6 +75,11 @@ const columns = [
 ];
 const watermark = { outOfOrdernessUs: 5_000_000, idleTimeoutUs: null, maxFutureSkewUs: 1e15 };
 
+/** Over after 15 seconds without a row. */
+function visits(from: string): WindowPlan {
+  return { kind: "session", name: `${from}_visits`, from, gapUs: 15_000_000, ...base };
+}
+
 export const EVENTS: DatasetPlan = datasetPlan("events", columns, { watermark });
 /** Upserts by (name, at), so that rows and windows are corrected. */
 export const STATES: DatasetPlan = datasetPlan("states", columns, {
@@ -84,7 +89,7 @@ export const STATES: DatasetPlan = datasetPlan("states", columns, {
 
 export const PLAN: Plan = planOf(
   [EVENTS, STATES],
-  [EVENTS, STATES].flatMap(({ name }) => [perMinute(name), sliding(name)]),
+  [...[EVENTS, STATES].flatMap(({ name }) => [perMinute(name), sliding(name)]), visits("events")],
 );
 
 export async function openSimulated(disk: SimDisk): Promise<Platform> {
@@ -148,6 +153,7 @@ export async function contentsOf(platform: Platform, dataset: DatasetPlan): Prom
 
 /** Each row once for each window that it lies in. */
 function bySpan(window: WindowPlan, dataset: Sql): Sql {
+  if (window.kind === "session") return bySession(window.gapUs, dataset);
   const isHopping = window.kind === "hopping";
   const grid = isHopping ? window.every : window.size;
   const everyUs = sql.literal(grid.kind === "fixed" ? grid.us : 0);
@@ -155,4 +161,15 @@ function bySpan(window: WindowPlan, dataset: Sql): Sql {
   return sql`SELECT r.*, start, start + ${panes} * ${everyUs} AS "end"
     FROM (SELECT *, (epoch_us("at") // ${everyUs} - step) * ${everyUs} AS start
             FROM rows.${dataset}, range(${panes}) AS steps(step)) AS r`;
+}
+
+function bySession(gapUs: number, dataset: Sql): Sql {
+  const gap = sql.literal(gapUs);
+  return sql`SELECT s.*, min(epoch_us("at")) OVER whole AS start,
+                    max(epoch_us("at")) OVER whole + ${gap} AS "end"
+    FROM (SELECT g.*, sum(gap) OVER (PARTITION BY name ORDER BY "at", _seq) AS session
+            FROM (SELECT *, CASE WHEN epoch_us("at") - lag(epoch_us("at")) OVER (
+                            PARTITION BY name ORDER BY "at", _seq) < ${gap} THEN 0 ELSE 1 END AS gap
+                    FROM rows.${dataset}) AS g) AS s
+    WINDOW whole AS (PARTITION BY name, session)`;
 }

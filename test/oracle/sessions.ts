@@ -1,0 +1,100 @@
+/** Sessions of one dataset: all of a group's rows are looked at again whenever one comes. */
+import { type SessionPlan } from "../../src/plan/plan.ts";
+import { aggregateRows } from "./aggregate.ts";
+import { evaluate } from "./expression.ts";
+import { inOrder, type LateRow, type WindowResult } from "./result.ts";
+import { identities, type StoredRow, type Value } from "./value.ts";
+
+interface Session {
+  readonly rows: readonly StoredRow[];
+  /** What its revision has grown by. */
+  readonly steps: number;
+}
+
+interface Group {
+  readonly by: readonly Value[];
+  sessions: readonly Session[];
+}
+
+export class OracleSessions {
+  readonly plan: SessionPlan;
+  readonly #groups = new Map<string, Group>();
+  #watermarkUs: bigint | null = null;
+
+  constructor(plan: SessionPlan) {
+    this.plan = plan;
+  }
+
+  add(row: StoredRow, _replaced: unknown, watermarkUs: bigint | null): readonly LateRow[] {
+    if (this.plan.where !== null && evaluate(this.plan.where, row.row) !== true) return [];
+    const by = this.plan.by.map((one) => evaluate(one.expression, row.row));
+    const group = this.#groups.get(identities(by)) ?? { by, sessions: [] };
+    this.#groups.set(identities(by), group);
+    const all = [...group.sessions.flatMap((one) => one.rows), row];
+    const rows = this.#islandOf(all, row);
+    const [startUs, endUs] = this.#span(rows);
+    const parts = group.sessions.filter((one) => one.rows.some((part) => rows.includes(part)));
+    const isOver = (one: Session): boolean =>
+      watermarkUs !== null && this.#span(one.rows)[1] <= watermarkUs;
+    const overParts = parts.some(isOver);
+    const isOverNow = watermarkUs !== null && endUs <= watermarkUs;
+    if (watermarkUs !== null && this.#isTooLate(endUs, watermarkUs, overParts)) {
+      const { seq } = row;
+      return [{ startUs, endUs, window: this.plan.name, seq, row: row.row, watermarkUs }];
+    }
+    let steps = parts.reduce((sum, one) => sum + one.steps, 0);
+    if (isOverNow) steps += 1;
+    else if (overParts) steps += 2;
+    group.sessions = [...group.sessions.filter((one) => !parts.includes(one)), { rows, steps }];
+    return [];
+  }
+
+  #isTooLate(endUs: bigint, watermarkUs: bigint, overParts: boolean): boolean {
+    if (this.plan.late === "side") return overParts || endUs <= watermarkUs;
+    return endUs + BigInt(this.plan.allowedLatenessUs) <= watermarkUs;
+  }
+
+  /** The rows around one, up to the first gap on each side. */
+  #islandOf(rows: readonly StoredRow[], row: StoredRow): readonly StoredRow[] {
+    const sorted = rows.toSorted((a, b) => (a.eventTimeUs < b.eventTimeUs ? -1 : 1));
+    const islands: StoredRow[][] = [];
+    for (const one of sorted) {
+      const last = islands.at(-1)?.at(-1);
+      const isNear = last !== undefined && one.eventTimeUs - last.eventTimeUs < this.plan.gapUs;
+      if (isNear) islands.at(-1)?.push(one);
+      else islands.push([one]);
+    }
+    return islands.find((island) => island.includes(row)) ?? [row];
+  }
+
+  #span(rows: readonly StoredRow[]): readonly [startUs: bigint, endUs: bigint] {
+    const times = rows.map((one) => one.eventTimeUs);
+    const startUs = times.reduce((a, b) => (b < a ? b : a));
+    return [startUs, times.reduce((a, b) => (b > a ? b : a)) + BigInt(this.plan.gapUs)];
+  }
+
+  advance(watermarkUs: bigint): void {
+    if (this.#watermarkUs === null || watermarkUs > this.#watermarkUs)
+      this.#watermarkUs = watermarkUs;
+  }
+
+  results(): readonly WindowResult[] {
+    const results: WindowResult[] = [];
+    for (const { by, sessions } of this.#groups.values()) {
+      for (const { rows, steps } of sessions) {
+        const [startUs, endUs] = this.#span(rows);
+        if (this.#watermarkUs === null || endUs > this.#watermarkUs) continue;
+        results.push({
+          startUs,
+          endUs,
+          by: Object.fromEntries(this.plan.by.map(({ name }, at) => [name, by[at] ?? null])),
+          measures: Object.fromEntries(
+            this.plan.measures.map((one) => [one.name, aggregateRows(one.aggregate, rows)]),
+          ),
+          revision: 1 + steps,
+        });
+      }
+    }
+    return inOrder(results);
+  }
+}
