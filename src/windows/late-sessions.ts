@@ -82,9 +82,10 @@ async function findGroups(
 ): Promise<{ readonly fromUs: bigint; readonly toUs: bigint } | null> {
   const { tx, window } = of;
   const by = window.by.map((one) => sql`${sql.id(one.name)}, `);
+  const at = sql.id(of.dataset.eventTime);
+  const late = sql`(FROM ${BATCH} AS b WHERE epoch_us(${at}) < _wm)`;
   await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE _late_group_rows AS
-        FROM ${inGroups(of, sql`(FROM ${BATCH} AS b WHERE epoch_us(${sql.id(of.dataset.eventTime)}) < _wm)`, sql`, _wm`)} AS i`,
+    sql`CREATE OR REPLACE TEMP TABLE _late_group_rows AS FROM ${inGroups(of, late, sql`, _wm`)} AS i`,
   );
   await tx.connection.run(
     sql`CREATE OR REPLACE TEMP TABLE _late_groups AS
