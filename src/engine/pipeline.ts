@@ -40,6 +40,10 @@ export interface PipelineSteps {
 
 /** Groups that are decoded or wait to be applied. More would only hold more memory. */
 const MAX_GROUPS_AHEAD = 3;
+/**
+ * Bodies up to this size are decoded in no time: they are left to gather while others are applied.
+ */
+const TINY_BODY_BYTES = 16 * 1024;
 /** Bodies up to this size may share a group. */
 const SMALL_BODY_BYTES = 256 * 1024;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
@@ -87,8 +91,8 @@ export class Pipeline {
 
   #pump(): void {
     while (
-      this.#ahead.length < MAX_GROUPS_AHEAD &&
       this.#queue.length > 0 &&
+      this.#ahead.length < this.#maxAhead() &&
       this.#failure === undefined
     ) {
       const entries = this.#takeGroup();
@@ -101,6 +105,13 @@ export class Pipeline {
       for (const resolve of this.#whenIdle) resolve();
       this.#whenIdle = [];
     }
+  }
+
+  /** A group that is formed early is a small group, and a group costs the same for one or many. */
+  #maxAhead(): number {
+    const next = this.#queue[0];
+    const isTiny = next !== undefined && next.body.length <= TINY_BODY_BYTES;
+    return isTiny && sharingKind(next) !== null ? 1 : MAX_GROUPS_AHEAD;
   }
 
   /**
