@@ -83,26 +83,21 @@ class DuckdbDecoder implements Decoder {
       decoded.push(body.decoded);
       order = followedBy(order, body.order);
     }
-    const rows = {
-      dataset: dataset.name,
-      rows: columns.rows,
-      eventTimeUs: eventTimesOf(context, columns, order),
-      decoded,
-    };
-    // Duplicates are found by SQL over the rows that came.
-    if (dataset.dedup !== null && columns.rows > 0) return this.#asTable(dataset, columns, rows);
-    return {
-      ...rows,
-      content: { kind: "columns", columns },
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
+    return this.#ofColumns(dataset, columns, decoded, eventTimesOf(context, columns, order));
   }
 
-  async #asTable(
+  async #ofColumns(
     dataset: DatasetPlan,
     columns: RowColumns,
-    rows: Omit<Staged, "content" | typeof Symbol.asyncDispose>,
+    decoded: readonly Decoded[],
+    eventTimeUs: EventTimes | undefined,
   ): Promise<Staged> {
+    const staged = { dataset: dataset.name, rows: columns.rows, eventTimeUs, decoded };
+    if (dataset.dedup === null || columns.rows === 0) {
+      const content = { kind: "columns", columns } as const;
+      return { ...staged, content, [Symbol.asyncDispose]: () => Promise.resolve() };
+    }
+    // Duplicates are found by SQL over the rows that came.
     const name = this.#nextName();
     const table = sql.id("stage", name);
     await this.#withConnection(async (connection) => {
@@ -110,31 +105,41 @@ class DuckdbDecoder implements Decoder {
       const all = [{ start: 0, end: columns.rows }];
       connection.appendColumns(["stage", name], columns.columns, all);
     });
-    return { ...rows, ...this.#tableContent(table) };
+    return { ...staged, ...this.#tableContent(table) };
   }
 
   async #stageParquet(dataset: DatasetPlan, batch: Batch): Promise<Staged> {
+    const context = this.#contextOf(dataset);
+    const columns = new RowColumns(dataset.columns, context.shape.defaults);
     const name = this.#nextName();
     const table = sql.id("stage", name);
     const path = join(this.#deps.stagingDirectory, name);
-    return this.#withConnection(async (connection) => {
-      let decoded: Decoded;
+    const { decoded, content, times } = await this.#withConnection(async (connection) => {
       try {
         await this.#write(path, batch.body);
-        const context = { dataset, limits: this.#deps.limits, batch, path, table };
-        decoded = await stageParquet(connection, context);
+        const { limits } = this.#deps;
+        const body = { dataset, limits, batch, path, table, columns };
+        const rows = await stageParquet(connection, body);
+        const isTable = rows.content.kind === "table";
+        return {
+          ...rows,
+          times: isTable ? await readTimes(connection, table, dataset) : undefined,
+        };
       } finally {
         await this.#deps.disk.remove(path).catch(() => undefined);
       }
-      const rows = decoded.kind === "rows" ? decoded.accepted : 0;
-      return {
-        dataset: dataset.name,
-        rows,
-        eventTimeUs: rows === 0 ? undefined : await readTimes(connection, table, dataset),
-        decoded: [decoded],
-        ...this.#tableContent(table),
-      };
     });
+    if (content.kind === "columns") {
+      return this.#ofColumns(dataset, columns, [decoded], exactTimesOf(context, columns));
+    }
+    const rows = decoded.kind === "rows" ? decoded.accepted : 0;
+    return {
+      dataset: dataset.name,
+      rows,
+      eventTimeUs: rows === 0 ? undefined : times,
+      decoded: [decoded],
+      ...this.#tableContent(table),
+    };
   }
 
   #tableContent(table: Sql): Pick<Staged, "content" | typeof Symbol.asyncDispose> {
@@ -195,21 +200,24 @@ class DuckdbDecoder implements Decoder {
 const USUAL_ROW_BYTES = 100;
 
 function eventTimesOf(
-  { shape }: TextContext,
+  context: TextContext,
   columns: RowColumns,
   order: TimeOrder,
 ): EventTimes | undefined {
   if (columns.rows === 0) return undefined;
-  if (isExact(order)) {
-    const { minUs, maxUs, disorderUs } = order;
-    return { min: BigInt(minUs), max: BigInt(maxUs), disorder: BigInt(disorderUs) };
-  }
-  const times = columns.columns[shape.eventTimeIndex] as RowColumn;
-  let min = times.bigIntAt(0);
+  if (!isExact(order)) return exactTimesOf(context, columns);
+  const { minUs, maxUs, disorderUs } = order;
+  return { min: BigInt(minUs), max: BigInt(maxUs), disorder: BigInt(disorderUs) };
+}
+
+function exactTimesOf({ shape }: TextContext, columns: RowColumns): EventTimes | undefined {
+  if (columns.rows === 0) return undefined;
+  const { bytes } = columns.columns[shape.eventTimeIndex] as RowColumn;
+  const times = new BigInt64Array(bytes.buffer, 0, columns.rows);
+  let min = times[0] as bigint;
   let max = min;
   let disorder = 0n;
-  for (let row = 1; row < columns.rows; row++) {
-    const at = times.bigIntAt(row);
+  for (const at of times) {
     if (at > max) max = at;
     else if (max - at > disorder) disorder = max - at;
     if (at < min) min = at;

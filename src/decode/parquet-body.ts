@@ -8,8 +8,15 @@ import { isKurobeError, type KurobeError } from "../core/errors.ts";
 import { type Connection, filePattern } from "../duckdb/duckdb.ts";
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
-import { type Batch, type DecodeLimits, type Decoded, type Reject } from "./batch.ts";
+import {
+  type Batch,
+  type DecodeLimits,
+  type Decoded,
+  type Reject,
+  type StagedRows,
+} from "./batch.ts";
 import { nameOf } from "./exact-value.ts";
+import { type RowColumns } from "./row-columns.ts";
 import { isRequired } from "./row-shape.ts";
 
 interface ParquetContext {
@@ -17,23 +24,37 @@ interface ParquetContext {
   readonly limits: DecodeLimits;
   readonly batch: Batch;
   readonly path: string;
+  /** Where rows go that are too many for JavaScript's memory. */
   readonly table: Sql;
+  readonly columns: RowColumns;
 }
 
-/** Creates the stage table with the good rows, in file order. */
+export interface ParquetRows {
+  readonly decoded: Decoded;
+  readonly content: StagedRows;
+}
+
+/** Bodies that unfold to more are kept in a table, under the memory limit of DuckDB. */
+const MAX_COLUMN_BYTES = 64 * 1024 * 1024;
+
+/** Stages the good rows, in file order; of a body that is refused, none. */
 export async function stageParquet(
   connection: Connection,
   context: ParquetContext,
-): Promise<Decoded> {
-  const { batch, dataset, limits, table, path } = context;
+): Promise<ParquetRows> {
+  const { batch, dataset, limits, table, path, columns } = context;
   const refuse = async (
     reason: string,
     hint: string,
     received = 0,
     rejects: readonly Reject[] = [],
-  ): Promise<Decoded> => {
-    await connection.run(emptyStage(table, dataset));
-    return { kind: "refused", batch, reason, hint, received, rejects };
+  ): Promise<ParquetRows> => {
+    await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
+    columns.truncate(0);
+    return {
+      decoded: { kind: "refused", batch, reason, hint, received, rejects },
+      content: { kind: "columns", columns },
+    };
   };
   try {
     const size = await logicalSize(connection, path);
@@ -51,16 +72,15 @@ export async function stageParquet(
         "Write the file with the dataset's columns and types.",
         size.rows,
       );
-    const { rejects, stored } = await stageChecked(connection, context, fileTypes);
+    const isLarge = size.bytes > MAX_COLUMN_BYTES;
+    const { rejects, stored } = await stageChecked(connection, context, fileTypes, isLarge);
     if (stored + rejects.length !== size.rows && rejects.length <= limits.maxRejects) {
-      await connection.run(sql`DROP TABLE ${table}`);
       return await refuse(
         `not a readable Parquet file: it has ${stored + rejects.length} rows, its footer says ${size.rows}`,
         "Check that the file is whole.",
       );
     }
     if (rejects.length > limits.maxRejects) {
-      await connection.run(sql`DROP TABLE ${table}`);
       return await refuse(
         `more than ${limits.maxRejects} rows are invalid; the first: ${rejects[0]?.reason}`,
         "Check the file.",
@@ -69,7 +89,6 @@ export async function stageParquet(
       );
     }
     if (batch.header.onInvalid === "reject" && rejects.length > 0) {
-      await connection.run(sql`DROP TABLE ${table}`);
       return await refuse(
         `${rejects.length} of ${size.rows} rows are invalid`,
         "Mend the rows, or send without onInvalid=reject.",
@@ -77,10 +96,12 @@ export async function stageParquet(
         rejects,
       );
     }
-    return { kind: "rows", batch, accepted: size.rows - rejects.length, rejects };
+    return {
+      decoded: { kind: "rows", batch, accepted: size.rows - rejects.length, rejects },
+      content: isLarge ? { kind: "table", table } : { kind: "columns", columns },
+    };
   } catch (error) {
     if (!isFilesFault(error)) throw error;
-    await connection.run(sql`DROP TABLE IF EXISTS ${table}`);
     return refuse(
       `not a readable Parquet file: ${firstLine(error.message)}`,
       "Check that the file is whole.",
@@ -253,8 +274,9 @@ async function stageChecked(
   connection: Connection,
   context: ParquetContext,
   fileTypes: ReadonlyMap<string, string>,
+  isLarge: boolean,
 ): Promise<{ readonly rejects: readonly Reject[]; readonly stored: number }> {
-  const { dataset, table, path, limits } = context;
+  const { dataset, path, limits } = context;
   const reader = sql`read_parquet(${sql.literal(filePattern(path))}, file_row_number = true)`;
   const columns = dataset.columns.map((column) => {
     const typed = readColumn(column, fileTypes.get(column.name));
@@ -264,6 +286,12 @@ async function stageChecked(
     return sql`${kept} AS ${sql.id(column.name)}`;
   });
   const reason = rowProblem(context, fileTypes);
+  if (!isLarge) {
+    // Most bodies have no bad row, and one pass finds that out.
+    const judged = sql`SELECT ${sql.join(columns)}, ${reason} IS NOT NULL AS _bad FROM ${reader}`;
+    const stored = await fillColumns(connection, context, judged);
+    if (stored !== null) return { rejects: [], stored };
+  }
   const raw = sql.join(
     [...fileTypes.keys()].map((name) => sql`${sql.id(name)} := ${sql.id(name)}`),
   );
@@ -274,20 +302,51 @@ async function stageChecked(
          ORDER BY file_row_number
          LIMIT ${sql.literal(limits.maxRejects + 1)}`,
   );
-  const where = rejects.length === 0 ? sql.empty : sql`WHERE ${reason} IS NULL`;
-  await connection.run(
-    sql`CREATE TABLE ${table} AS SELECT ${sql.join(columns)} FROM ${reader} ${where} ORDER BY file_row_number`,
-  );
+  const good = sql`FROM ${reader} WHERE ${reason} IS NULL`;
+  const stored = isLarge
+    ? await fillTable(connection, context, sql`SELECT ${sql.join(columns)} ${good}`)
+    : await fillColumns(
+        connection,
+        context,
+        sql`SELECT ${sql.join(columns)}, FALSE AS _bad ${good}`,
+      );
+  return {
+    stored: stored ?? 0,
+    rejects: rejects.map(({ line, reason: why, raw: text }) => ({
+      line: Number(line),
+      column: null,
+      reason: why,
+      raw: text,
+    })),
+  };
+}
+
+async function fillTable(
+  connection: Connection,
+  { table }: ParquetContext,
+  rows: Sql,
+): Promise<number> {
+  await connection.run(sql`CREATE TABLE ${table} AS ${rows}`);
   const [count] = await connection.rows<{ stored: bigint }>(
     sql`SELECT count(*) AS stored FROM ${table}`,
   );
-  return {
-    stored: Number(count?.stored ?? 0),
-    rejects: rejects.map(({ line, reason, raw }) => ({
-      line: Number(line),
-      column: null,
-      reason,
-      raw,
-    })),
-  };
+  return Number(count?.stored ?? 0);
+}
+
+/** The last column of `rows` says which are bad; null, and nothing is added, where there is one. */
+async function fillColumns(
+  connection: Connection,
+  { columns }: ParquetContext,
+  rows: Sql,
+): Promise<number | null> {
+  await using stream = await connection.stream(rows);
+  for await (const { columns: vectors, rowCount } of stream) {
+    const bad = vectors.at(-1);
+    if (bad?.data.includes(1) === true) {
+      columns.truncate(0);
+      return null;
+    }
+    columns.addVectors(vectors.slice(0, -1), rowCount);
+  }
+  return columns.rows;
 }

@@ -1,5 +1,5 @@
 /** The rows of one or more bodies, typed, column by column, in the layout that DuckDB copies. */
-import { type ColumnData, MAX_INLINE_TEXT_BYTES } from "../duckdb/duckdb.ts";
+import { type ColumnData, type ColumnVector, MAX_INLINE_TEXT_BYTES } from "../duckdb/duckdb.ts";
 import { type ColumnPlan, type ColumnType } from "../plan/plan.ts";
 import { daysSinceEpoch } from "./plain-value.ts";
 
@@ -156,6 +156,25 @@ export class RowColumn implements ColumnData {
     }
   }
 
+  /** Copies what DuckDB has read into the rows from `row` on. */
+  setVector(row: number, vector: ColumnVector, rows: number): void {
+    const width = this.bytesPerValue;
+    this.bytes.set(vector.data.subarray(0, rows * width), row * width);
+    if (vector.validity !== null) {
+      for (let index = 0; index < rows; index++) {
+        if (!vector.isValid(index)) this.setNull(row + index);
+      }
+    }
+    if (width !== 16 || this.type.kind === "decimal") return;
+    for (let index = 0; index < rows; index++) {
+      // A slot without a value is all zero by now.
+      if ((this.#words[4 * (row + index)] as number) <= MAX_INLINE_TEXT_BYTES) continue;
+      this.longTextRows.push(row + index);
+      // The vector's memory goes with its chunk.
+      this.longTexts.push(Buffer.from(vector.bytesAt(index)));
+    }
+  }
+
   /** Forgets what was set in the last row, which does not count. */
   clear(row: number): void {
     if (this.longTextRows.at(-1) === row) {
@@ -165,10 +184,6 @@ export class RowColumn implements ColumnData {
     if (this.validity === null) return;
     const byte = row >> 3;
     this.validity[byte] = (this.validity[byte] as number) | (1 << (row & 7));
-  }
-
-  bigIntAt(row: number): bigint {
-    return new DataView(this.bytes.buffer).getBigInt64(8 * row, true);
   }
 
   /** Forgets what was set from `row` on. */
@@ -258,6 +273,14 @@ export class RowColumns {
       else (this.columns[index] as RowColumn).setCanonical(this.rows, text);
     }
     this.add();
+  }
+
+  addVectors(vectors: readonly ColumnVector[], rows: number): void {
+    this.reserve(this.rows + rows);
+    for (const [index, vector] of vectors.entries()) {
+      (this.columns[index] as RowColumn).setVector(this.rows, vector, rows);
+    }
+    this.rows += rows;
   }
 
   truncate(rows: number): void {
