@@ -23,6 +23,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "log verify": async () => (await import("./commands/log.ts")).logVerify,
   "log repair": async () => (await import("./commands/log.ts")).logRepair,
   "bench kv": async () => (await import("./commands/bench-kv.ts")).benchKv,
+  "bench structures": async () => (await import("./commands/bench-structures.ts")).benchStructures,
+  "bench ycsb": async () => (await import("./commands/bench-ycsb.ts")).benchYcsb,
   verify: async () => (await import("./commands/verify.ts")).verify,
   "bench report": async () => (await import("./commands/bench-report.ts")).benchReport,
   "bench gate": async () => (await import("./commands/bench-gate.ts")).benchGate,

@@ -42,6 +42,7 @@ export async function cleanKeys(
   workload: Workload,
   options: FillOptions = {},
 ): Promise<void> {
+  if (!load.isConnected) return;
   const made = workload.keyspaces.map((keyspace, index) => ({
     ...keyspace,
     keyCount: Math.max(keyspace.keyCount, load.inserts[index]?.end ?? 0),

@@ -92,6 +92,11 @@ export class Load implements AsyncDisposable {
     return this.#topology?.masters ?? [this.options.target];
   }
 
+  /** False once the server has gone away. */
+  get isConnected(): boolean {
+    return this.#lanes.some(({ lane }) => lane.isConnected);
+  }
+
   get inserts(): readonly InsertCounter[] {
     return this.#parcel.inserts;
   }

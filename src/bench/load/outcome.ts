@@ -81,9 +81,31 @@ export function allLatencies(outcome: LoadOutcome): LatencyHistogram {
 
 /** Outcomes of one run that went on at the same time in several threads or machines. */
 export function mergeOutcomes(outcomes: readonly LoadOutcome[]): LoadOutcome {
+  return {
+    ...addOutcomes(outcomes),
+    elapsedMs: Math.max(...outcomes.map(({ elapsedMs }) => elapsedMs)),
+    points: mergePoints(outcomes.map(({ points }) => points)),
+  };
+}
+
+/** Outcomes of runs that followed each other: the time between them does not count. */
+export function joinOutcomes(outcomes: readonly LoadOutcome[]): LoadOutcome {
+  let elapsedMs = 0;
+  const points: IntervalPoint[] = [];
+  for (const outcome of outcomes) {
+    for (const point of outcome.points) {
+      const [startMs, endMs] = [point.startMs + elapsedMs, point.endMs + elapsedMs];
+      points.push({ ...point, startMs, endMs });
+    }
+    elapsedMs += outcome.elapsedMs;
+  }
+  return { ...addOutcomes(outcomes), elapsedMs, points };
+}
+
+/** What is a sum, or a histogram, either way. */
+function addOutcomes(outcomes: readonly LoadOutcome[]): Omit<LoadOutcome, "elapsedMs" | "points"> {
   const [first] = outcomes;
   if (first === undefined) throw new Error("there is no outcome to merge");
-  if (outcomes.length === 1) return first;
   const sum = (read: (outcome: LoadOutcome) => number): number =>
     outcomes.reduce((total, outcome) => total + read(outcome), 0);
   const errors: Record<string, number> = {};
@@ -94,7 +116,6 @@ export function mergeOutcomes(outcomes: readonly LoadOutcome[]): LoadOutcome {
   }
   return {
     startedAt: outcomes.map(({ startedAt }) => startedAt).toSorted()[0] ?? first.startedAt,
-    elapsedMs: Math.max(...outcomes.map(({ elapsedMs }) => elapsedMs)),
     endedBy: outcomes.find(({ endedBy }) => endedBy !== first.endedBy)?.endedBy ?? first.endedBy,
     operations: first.operations.map((_, index) => mergeOperations(outcomes, index)),
     errors,
@@ -105,7 +126,6 @@ export function mergeOutcomes(outcomes: readonly LoadOutcome[]): LoadOutcome {
     dropped: sum(({ dropped }) => dropped),
     sinceSent: mergeOptional(outcomes.map(({ sinceSent }) => sinceSent)),
     slip: mergeOptional(outcomes.map(({ slip }) => slip)),
-    points: mergePoints(outcomes.map(({ points }) => points)),
     client: {
       cpuMs: sum(({ client }) => client.cpuMs),
       utilization: Math.max(...outcomes.map(({ client }) => client.utilization)),

@@ -64,7 +64,11 @@ export class Composer {
       const inserts = options.inserts[index];
       if (inserts === undefined) throw new Error("each keyspace needs a counter");
       const start = Math.floor((keyspace.keyCount * lane) / Math.max(1, lanes));
-      return new KeySource(keyspace, this.#random, inserts, { routing: options.routing, start });
+      return new KeySource(keyspace, this.#random, inserts, {
+        routing: options.routing,
+        start,
+        inFlight: lanes * depth,
+      });
     });
     const weights = operations.map(({ weight }) => weight);
     this.#choice = operations.length > 1 ? new AliasTable(weights, this.#random) : undefined;

@@ -30,7 +30,12 @@ export class InsertCounter {
     return this.#first + (this.#made - 1) * this.#stride;
   }
 
-  /** One more than the highest number that exists. */
+  /** One more than the highest number that exists for sure: the last `lag` may be on their way. */
+  settled(lag: number): number {
+    return Math.max(this.#first, this.end - lag * this.#stride);
+  }
+
+  /** One more than the highest number that was given out. */
   get end(): number {
     return this.#made === 0 ? this.#first : this.#first + (this.#made - 1) * this.#stride + 1;
   }
@@ -38,6 +43,13 @@ export class InsertCounter {
 
 const MAX_DRAWS = 100_000;
 const NEW_KEY = -1;
+
+export interface KeySourceOptions {
+  readonly routing: KeyRouting | undefined;
+  readonly start: number;
+  /** Operations that all connections together may have sent without a reply. */
+  readonly inFlight: number;
+}
 
 export class KeySource {
   readonly #keyspace: Keyspace;
@@ -56,13 +68,13 @@ export class KeySource {
     keyspace: Keyspace,
     random: Random,
     inserts: InsertCounter,
-    { routing, start }: { readonly routing: KeyRouting | undefined; readonly start: number },
+    { routing, start, inFlight }: KeySourceOptions,
   ) {
     this.#keyspace = keyspace;
     this.#random = random;
     this.#inserts = inserts;
     this.#routing = routing;
-    const newest = (): number => inserts.end;
+    const newest = (): number => inserts.settled(inFlight);
     this.#keys = openSampler(keyspace.distribution, keyspace.keyCount, random, { start, newest });
     this.#members = openSampler(keyspace.memberDistribution, keyspace.memberCount, random);
   }

@@ -14,7 +14,8 @@ import { type OpenTarget } from "./target-options.ts";
 
 export interface BenchmarkRun {
   readonly targets: readonly OpenTarget[];
-  readonly planFor: (target: OpenTarget["target"]) => RunPlan;
+  /** Without their targets: each plan runs on each target. */
+  readonly plans: readonly Omit<RunPlan, "target">[];
   readonly options: LoadOptionValues;
   readonly terminal: Terminal;
   readonly output: Output;
@@ -22,22 +23,34 @@ export interface BenchmarkRun {
 
 /** Interrupted, it shows and writes what there is of the run that was going on, and no more. */
 export async function runBenchmark(run: BenchmarkRun): Promise<void> {
-  const { targets, planFor, options, terminal, output } = run;
-  const results: BenchResult[] = [];
+  const { targets, plans, terminal, output } = run;
+  const all: BenchResult[] = [];
   const files: string[] = [];
-  for (const { target, pinning } of targets) {
-    if (terminal.signal.aborted) break;
-    const result = await measureShown(planFor(target), pinning, run);
-    results.push(result);
-    if (options["no-output"]) continue;
-    const folder = resolve(terminal.workingDirectory, options.output ?? "bench-results");
-    const path = join(folder, fileName(result));
-    await writeResult(path, result);
-    files.push(path);
+  for (const plan of plans) {
+    const results: BenchResult[] = [];
+    for (const { target, pinning } of targets) {
+      if (terminal.signal.aborted) break;
+      const result = await measureShown({ ...plan, target }, pinning, run);
+      results.push(result);
+      files.push(...(await writeFiles(result, run)));
+    }
+    // One after the other, so that a long list can be read while it grows.
+    showResults(results, output);
+    all.push(...results);
   }
-  output.json({ results, files });
-  showResults(results, output);
+  output.json({ results: all, files });
   for (const file of files) output.line(output.paint.dim(`  ${file}`));
+}
+
+async function writeFiles(
+  result: BenchResult,
+  { options, terminal }: BenchmarkRun,
+): Promise<readonly string[]> {
+  if (options["no-output"]) return [];
+  const folder = resolve(terminal.workingDirectory, options.output ?? "bench-results");
+  const path = join(folder, fileName(result));
+  await writeResult(path, result);
+  return [path];
 }
 
 async function measureShown(
@@ -45,7 +58,7 @@ async function measureShown(
   pinning: string | null,
   { terminal, output }: BenchmarkRun,
 ): Promise<BenchResult> {
-  using progress = output.progress(plan.target.name);
+  using progress = output.progress(`${plan.workload.name} ${plan.target.name}`);
   const show = (step: MeasureStep): void => showStep(progress, step);
   return await measure(plan, { signal: terminal.signal, onStep: show, pinning });
 }

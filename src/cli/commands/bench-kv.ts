@@ -88,8 +88,7 @@ export const benchKv = defineCommand({
       prefix: readPrefix(options),
     });
     await using opened = await openTargets(options, positionals, terminal);
-    const planFor = (target: (typeof opened.targets)[number]["target"]) =>
-      ({ ...plan, target, workload, kind: "kv", labels: {} }) as const;
-    await runBenchmark({ targets: opened.targets, planFor, options, terminal, output });
+    const plans = [{ ...plan, workload, kind: "kv", labels: {} }];
+    await runBenchmark({ targets: opened.targets, plans, options, terminal, output });
   },
 });
