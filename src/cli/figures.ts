@@ -35,6 +35,11 @@ export function showElapsed(elapsedMs: number): string {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
 }
 
+/** A time without a fraction that is zero: `2026-01-05T16:00:00Z`. */
+export function showTime(text: string): string {
+  return text.replace(/\.0+(?=Z?$)/, "");
+}
+
 function threeDigits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -124,7 +124,8 @@ function bareServer(settings: ServeSettings, log: FastifyBaseLogger): FastifyIns
   const prefix = Math.trunc(performance.timeOrigin).toString(36);
   let requests = 0;
   return Fastify({
-    loggerInstance: log,
+    // Its "Server listening" would come before the doors open for good; the caller says when.
+    loggerInstance: log.child({}, { level: log.level === "silent" ? "silent" : "error" }),
     // One log for all: a child logger a request is a tenth of what a small request costs.
     childLoggerFactory: () => log,
     logController: new LogController({ disableRequestLogging: true }),

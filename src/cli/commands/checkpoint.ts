@@ -1,7 +1,7 @@
 /** `kurobe checkpoint`: what has been written down, and write it down now. */
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
-import { showBytes, showCount, showElapsed } from "../figures.ts";
+import { showBytes, showCount, showElapsed, showTime } from "../figures.ts";
 
 interface Checkpoint {
   readonly number: number;
@@ -50,14 +50,15 @@ export const checkpointLs = defineCommand({
       ],
       answer.checkpoints.map((each) => [
         String(each.number),
-        each.createdAt,
+        showTime(each.createdAt),
         each.reason,
         showCount(each.position),
-        showCount(each.rows),
+        // How one of an earlier run went is not known any more.
+        each.elapsedMs === 0 ? "–" : showCount(each.rows),
         showCount(each.chunks),
         showBytes(each.bytes),
-        showElapsed(each.elapsedMs),
-        showElapsed(each.pauseMs),
+        each.elapsedMs === 0 ? "–" : showElapsed(each.elapsedMs),
+        each.elapsedMs === 0 ? "–" : showElapsed(each.pauseMs),
       ]),
     );
   },

@@ -2,7 +2,7 @@
 import { KurobeError } from "../../core/errors.ts";
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand, type OptionSpecs, type PositionalSpec } from "../command.ts";
-import { showCount, showMany } from "../figures.ts";
+import { showCount, showMany, showTime } from "../figures.ts";
 
 interface DeadLetter {
   readonly id: number;
@@ -35,10 +35,15 @@ export const dlqLs = defineCommand({
   positionals: [DATASET],
   options: {
     ...CLIENT_OPTIONS,
-    limit: { kind: "text", value: "n", prose: "How many at most, up to 1000.", defaultProse: "20" },
+    limit: {
+      kind: "text",
+      value: "n",
+      prose: "How many at most, oldest first, up to 1000.",
+      defaultProse: "20",
+    },
   },
   examples: [
-    { prose: "The newest ones", line: "kurobe dlq ls ticks" },
+    { prose: "Those that have waited longest", line: "kurobe dlq ls ticks" },
     {
       prose: "Which reasons are the most frequent?",
       line: 'kurobe sql "SELECT reason, count(*) AS n FROM ticks.dead_letters GROUP BY reason ORDER BY n DESC"',
@@ -66,7 +71,7 @@ export const dlqLs = defineCommand({
       ],
       answer.deadLetters.map(({ id, receivedAt, line, reason, raw }) => [
         String(id),
-        receivedAt,
+        showTime(receivedAt),
         showCount(line),
         reason,
         raw,

@@ -1,7 +1,7 @@
 /** `kurobe status`: what the engine holds and does. */
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
-import { showBytes, showCount, showElapsed } from "../figures.ts";
+import { showBytes, showCount, showElapsed, showTime } from "../figures.ts";
 import { type Output } from "../output.ts";
 import { showSinks, type SinkState } from "../show-sinks.ts";
 
@@ -87,10 +87,7 @@ function showEngine(answer: Status, url: string, output: Output): void {
   const about = `kurobe ${answer.version} at ${url}, pid ${pid}, up ${showElapsed(answer.uptimeMs)}`;
   output.line(`${mark} ${bold(answer.name)} is ${answer.state}  ${dim(about)}`);
   const { log, lastCheckpoint, recovered } = answer;
-  const last =
-    lastCheckpoint === null
-      ? "none yet"
-      : `number ${lastCheckpoint.number} at ${lastCheckpoint.createdAt}, took ${showElapsed(lastCheckpoint.elapsedMs)}`;
+  const last = lastCheckpoint === null ? "none yet" : describeCheckpoint(lastCheckpoint);
   const rows = [
     ["in memory", `${showCount(answer.memoryRows)} rows, ${showBytes(answer.memoryBytes)}`],
     ["process", `${showBytes(rssBytes)} resident`],
@@ -134,7 +131,7 @@ function showDatasets(datasets: readonly DatasetStatus[], output: Output): void 
       showCount(each.deadLetters),
       showCount(each.chunks),
       showBytes(each.chunkBytes),
-      each.watermark ?? "–",
+      each.watermark === null ? "–" : showTime(each.watermark),
     ]),
   );
 }
@@ -155,7 +152,17 @@ function showWindows(windows: readonly WindowStatus[], output: Output): void {
       each.from,
       showCount(each.published),
       showCount(each.corrected),
-      each.closedUntil ?? "–",
+      each.closedUntil === null ? "–" : showTime(each.closedUntil),
     ]),
   );
+}
+
+/** How long one of an earlier run took is not known any more. */
+function describeCheckpoint({
+  number,
+  createdAt,
+  elapsedMs,
+}: NonNullable<Status["lastCheckpoint"]>): string {
+  const took = elapsedMs === 0 ? "" : `, took ${showElapsed(elapsedMs)}`;
+  return `number ${number} at ${showTime(createdAt)}${took}`;
 }

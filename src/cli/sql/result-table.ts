@@ -1,6 +1,6 @@
 /** Draws the first rows of a result, and leaves the rest unread. */
 import { KurobeError } from "../../core/errors.ts";
-import { showElapsed, showMany } from "../figures.ts";
+import { showElapsed, showMany, showTime } from "../figures.ts";
 import { type Output, toJson } from "../output.ts";
 import { chunksOf } from "../read-lines.ts";
 
@@ -57,7 +57,7 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 export function showRows({ columns, rows, rowCount, elapsedMs }: FirstRows, output: Output): void {
   output.table(
     columns.map(({ name, type }) => ({ name, align: isNumeric(type) ? "right" : "left" })),
-    rows.map((row) => row.map(showValue)),
+    rows.map((row) => row.map((value, index) => showValue(value, columns[index]?.type ?? ""))),
   );
   const time = elapsedMs === undefined ? "" : ` in ${showElapsed(elapsedMs)}`;
   const text =
@@ -71,7 +71,8 @@ function isNumeric(type: string): boolean {
   return /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT|INTEGER|UINTEGER|FLOAT|DOUBLE|DECIMAL)/.test(type);
 }
 
-function showValue(value: unknown): string {
+function showValue(value: unknown, type: string): string {
   if (value === null) return "NULL";
-  return typeof value === "string" ? value : toJson(value);
+  if (typeof value !== "string") return toJson(value);
+  return type.startsWith("TIMESTAMP") ? showTime(value) : value;
 }
