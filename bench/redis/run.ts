@@ -1,0 +1,166 @@
+/**
+ * Our load beside `valkey-benchmark --threads 1`, round by round, on the same server: operations a
+ * second and processor time an operation, as medians of the ratios within a round. Servers run on
+ * processor 0, both clients on processor 1 (start it with `taskset -c 1`).
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
+import { Load } from "../../src/bench/load/load.ts";
+import { fillKeys } from "../../src/bench/load/fill.ts";
+import { allLatencies } from "../../src/bench/load/outcome.ts";
+import { startLocalServer } from "../../src/bench/target/local-server.ts";
+import { startNullServer } from "../../src/bench/target/null-server.ts";
+import { type Target } from "../../src/bench/target/target.ts";
+import { type KvOptions, kvWorkload } from "../../src/bench/workload/kv.ts";
+import { structureWorkload } from "../../src/bench/workload/structures.ts";
+import { type Workload } from "../../src/bench/workload/workload.ts";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string" }, seconds: { type: "string" }, engine: { type: "string" } },
+});
+const rounds = Number(values.rounds ?? 5);
+const seconds = Number(values.seconds ?? 1.5);
+const engine = values.engine ?? "valkey";
+
+interface Run {
+  readonly perSecond: number;
+  readonly cpuUs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+const KV: KvOptions = {
+  mix: { get: 1 },
+  keyCount: 100_000,
+  distribution: { kind: "uniform" },
+  value: { kind: "fixed", bytes: 64 },
+  hitRatio: 1,
+  ttlSeconds: 0,
+  batch: 1,
+  prefix: "key:",
+};
+
+async function ours(target: Target, workload: Workload, depth: number): Promise<Run> {
+  await using load = await Load.open({
+    target,
+    workload,
+    connections: 50,
+    depth,
+    seed: 1,
+    timeoutMs: 5000,
+  });
+  const outcome = await load.run({
+    pace: { kind: "closed" },
+    durationMs: seconds * 1000,
+    requests: Number.POSITIVE_INFINITY,
+    intervalMs: 1000,
+  });
+  const latencies = allLatencies(outcome);
+  return {
+    perSecond: (latencies.count / outcome.elapsedMs) * 1000,
+    cpuUs: (outcome.client.cpuMs * 1000) / latencies.count,
+    p50Ms: latencies.quantileMs(0.5),
+    p99Ms: latencies.quantileMs(0.99),
+  };
+}
+
+function theirs(port: number, command: string, depth: number, requests: number): Run {
+  const line =
+    `time valkey-benchmark -p ${port} -c 50 -P ${depth} -n ${requests} -r 100000 -d 64 ` +
+    `-t ${command} --threads 1 --csv`;
+  const { stdout, stderr } = spawnSync("bash", ["-c", `TIMEFORMAT="CPU %U %S"; ${line}`], {
+    encoding: "utf8",
+  });
+  const cells = (stdout.trim().split("\n").at(-1) ?? "").replaceAll('"', "").split(",").map(Number);
+  const [, user = 0, system = 0] = /CPU ([\d.]+) ([\d.]+)/.exec(stderr)?.map(Number) ?? [];
+  const [, perSecond = 0, , , p50Ms = 0, , p99Ms = 0] = cells;
+  return { perSecond, cpuUs: ((user + system) * 1e6) / requests, p50Ms, p99Ms };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
+}
+
+function show(name: string, pairs: readonly (readonly [Run, Run])[]): void {
+  const ratio = (read: (run: Run) => number): readonly number[] =>
+    pairs.map(([our, their]) => read(our) / read(their));
+  const speed = ratio(({ perSecond }) => perSecond);
+  const cell = (read: (run: Run) => number, side: 0 | 1, digits: number): string =>
+    median(pairs.map((pair) => read(pair[side]))).toFixed(digits);
+  console.log(
+    `${name.padEnd(20)} ${cell(({ perSecond }) => perSecond, 0, 0).padStart(9)} ops/s, ` +
+      `C ${cell(({ perSecond }) => perSecond, 1, 0).padStart(9)}, ` +
+      `ratio ${median(speed).toFixed(2)} [${Math.min(...speed).toFixed(2)}-${Math.max(...speed).toFixed(2)}], ` +
+      `CPU/op ${cell(({ cpuUs }) => cpuUs, 0, 2)}/${cell(({ cpuUs }) => cpuUs, 1, 2)} us ` +
+      `= ${median(ratio(({ cpuUs }) => cpuUs)).toFixed(2)}, ` +
+      `p50 ${cell(({ p50Ms }) => p50Ms, 0, 3)}/${cell(({ p50Ms }) => p50Ms, 1, 3)} ms, ` +
+      `p99 ${cell(({ p99Ms }) => p99Ms, 0, 3)}/${cell(({ p99Ms }) => p99Ms, 1, 3)} ms`,
+  );
+}
+
+async function compare(name: string, target: Target, port: number): Promise<void> {
+  for (const depth of [1, 16, 100]) {
+    for (const command of ["get", "set"]) {
+      const workload = kvWorkload({ ...KV, mix: { [command]: 1 } });
+      // Warms both up, and tells how many requests fill the time.
+      const { perSecond } = await ours(target, workload, depth);
+      const requests = Math.max(10_000, Math.round(perSecond * seconds));
+      const pairs: (readonly [Run, Run])[] = [];
+      for (let round = 0; round < rounds; round++) {
+        if (round % 2 === 0) {
+          const our = await ours(target, workload, depth);
+          pairs.push([our, theirs(port, command, depth, requests)]);
+        } else {
+          const their = theirs(port, command, depth, requests);
+          pairs.push([await ours(target, workload, depth), their]);
+        }
+      }
+      show(`${name} ${command.toUpperCase()} P=${depth}`, pairs);
+    }
+  }
+}
+
+/** Mixed structures with checked replies beside plain GETs, both ours: what checking costs. */
+async function compareStructures(target: Target): Promise<void> {
+  const shared = { keyCount: 1000, distribution: { kind: "zipfian", theta: 0.99 } } as const;
+  const workload = structureWorkload({
+    ...shared,
+    structure: "zset",
+    size: 100,
+    value: KV.value,
+    prefix: "key:",
+    only: ["ZADD", "ZINCRBY", "ZSCORE", "ZRANK", "ZCARD"],
+  });
+  await using load = await Load.open({
+    target,
+    workload,
+    connections: 50,
+    depth: 16,
+    seed: 1,
+    timeoutMs: 5000,
+  });
+  await fillKeys(load, workload);
+  const pairs: (readonly [Run, Run])[] = [];
+  for (let round = 0; round < rounds; round++) {
+    pairs.push([await ours(target, workload, 16), await ours(target, kvWorkload(KV), 16)]);
+  }
+  show("zset mix / own GET", pairs);
+}
+
+console.log(`${rounds} rounds of ${seconds} s, ${engine}, 50 connections, 100,000 keys, 64 bytes`);
+{
+  await using server = await startLocalServer({ engine, core: 0 });
+  execFileSync("valkey-benchmark", [
+    ...["-p", String(server.port), "-n", "2000000", "-r", "100000", "-d", "64", "-P", "64"],
+    ...["-t", "set", "-q"],
+  ]);
+  await compare(engine, server.target, server.port);
+  await compareStructures(server.target);
+}
+{
+  await using server = await startNullServer(64, ["taskset", "-c", "0"]);
+  await compare("null", server.target, server.port);
+}
