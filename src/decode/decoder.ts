@@ -58,6 +58,8 @@ class DuckdbDecoder implements Decoder {
   readonly #waiting: ((connection: Connection) => void)[] = [];
   readonly #lifetime: Lifetime;
   readonly #contexts = new WeakMap<DatasetPlan, TextContext>();
+  /** Columns that are free to be written again, the longest unused first. */
+  readonly #spare: RowColumns[] = [];
   #nextStage = 1;
 
   constructor(deps: DecoderDeps, idle: Connection[], lifetime: Lifetime) {
@@ -70,7 +72,7 @@ class DuckdbDecoder implements Decoder {
     const [first] = batches;
     if (first?.header.format === "parquet") return this.#stageParquet(dataset, first);
     const context = this.#contextOf(dataset);
-    const columns = new RowColumns(dataset.columns, context.shape.defaults);
+    const columns = this.#takeColumns(context);
     const bytes = batches.reduce((sum, batch) => sum + batch.body.length, 0);
     columns.reserve(Math.ceil(bytes / USUAL_ROW_BYTES));
     const decoded: Decoded[] = [];
@@ -95,7 +97,8 @@ class DuckdbDecoder implements Decoder {
     const staged = { dataset: dataset.name, rows: columns.rows, eventTimeUs, decoded };
     if (dataset.dedup === null || columns.rows === 0) {
       const content = { kind: "columns", columns } as const;
-      return { ...staged, content, [Symbol.asyncDispose]: () => Promise.resolve() };
+      const give = once(() => this.#giveColumns(columns));
+      return { ...staged, content, [Symbol.asyncDispose]: give };
     }
     // Duplicates are found by SQL over the rows that came.
     const name = this.#nextName();
@@ -110,7 +113,7 @@ class DuckdbDecoder implements Decoder {
 
   async #stageParquet(dataset: DatasetPlan, batch: Batch): Promise<Staged> {
     const context = this.#contextOf(dataset);
-    const columns = new RowColumns(dataset.columns, context.shape.defaults);
+    const columns = this.#takeColumns(context);
     const name = this.#nextName();
     const table = sql.id("stage", name);
     const path = join(this.#deps.stagingDirectory, name);
@@ -140,6 +143,20 @@ class DuckdbDecoder implements Decoder {
       decoded: [decoded],
       ...this.#tableContent(table),
     };
+  }
+
+  /** New memory has to be cleared by the system and the collector: used columns are kept a while. */
+  #takeColumns({ dataset, shape }: TextContext): RowColumns {
+    const found = this.#spare.findIndex((one) => one.plans === dataset.columns);
+    const [columns] = found < 0 ? [] : this.#spare.splice(found, 1);
+    return columns ?? new RowColumns(dataset.columns, shape.defaults);
+  }
+
+  #giveColumns(columns: RowColumns): void {
+    if (columns.sizeBytes > MAX_SPARE_BYTES) return;
+    columns.truncate(0);
+    this.#spare.push(columns);
+    if (this.#spare.length > MAX_SPARE) this.#spare.shift();
   }
 
   #tableContent(table: Sql): Pick<Staged, "content" | typeof Symbol.asyncDispose> {
@@ -195,6 +212,19 @@ class DuckdbDecoder implements Decoder {
     return this.#lifetime[Symbol.asyncDispose]();
   }
 }
+
+/** Whoever disposes twice must not free what somebody else has taken meanwhile. */
+function once(work: () => void): () => Promise<void> {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+    return Promise.resolve();
+  };
+}
+
+const MAX_SPARE = 6;
+const MAX_SPARE_BYTES = 16 * 1024 * 1024;
 
 /** A guess that saves most of the growing. */
 const USUAL_ROW_BYTES = 100;

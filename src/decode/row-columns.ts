@@ -224,6 +224,7 @@ function microsecondsOf(text: string): bigint {
  * without that is overwritten by the next one.
  */
 export class RowColumns {
+  readonly plans: readonly ColumnPlan[];
   readonly columns: readonly RowColumn[];
   readonly #defaults: readonly (string | null)[];
   rows = 0;
@@ -231,8 +232,14 @@ export class RowColumns {
 
   /** `defaults`: canonical texts for columns that a row leaves out; null where there is none. */
   constructor(plans: readonly ColumnPlan[], defaults: readonly (string | null)[]) {
+    this.plans = plans;
     this.columns = plans.map((plan) => new RowColumn(plan.type));
     this.#defaults = defaults;
+  }
+
+  /** Of all columns, without text that is longer than its slot. */
+  get sizeBytes(): number {
+    return this.columns.reduce((sum, column) => sum + column.bytes.length, 0);
   }
 
   /** Call before a row is written. */
