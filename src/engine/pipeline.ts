@@ -160,7 +160,7 @@ export class Pipeline {
   }
 
   /**
-   * Decoding writes staging files, which a full disk has no room for. What is in the log already
+   * Decoding Parquet writes staging files, which a full disk has no room for. What is in the log already
    * has to be applied all the same, and before everything after it: it waits until there is room.
    */
   async #decoded(all: readonly Pending[], first: Promise<Group>): Promise<Group> {
@@ -240,7 +240,7 @@ async function withoutLost(entries: readonly Pending[]): Promise<readonly Pendin
   return entries.filter((_, index) => results[index]?.status === "fulfilled");
 }
 
-/** Their rows can lie one behind the other in one staging file. */
+/** Their rows can lie one behind the other in the same columns. */
 const SHARING_FORMATS: ReadonlySet<BodyFormat> = new Set(["ndjson", "json", "lineprotocol"]);
 
 /** Null: the entry stands alone. */
