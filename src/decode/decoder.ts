@@ -145,7 +145,9 @@ class DuckdbDecoder implements Decoder {
     };
   }
 
-  /** New memory has to be cleared by the system and the collector: used columns are kept a while. */
+  /**
+   * New memory has to be cleared by the system and the collector: used columns are kept a while.
+   */
   #takeColumns({ dataset, shape }: TextContext): RowColumns {
     const found = this.#spare.findIndex((one) => one.plans === dataset.columns);
     const [columns] = found < 0 ? [] : this.#spare.splice(found, 1);

@@ -160,8 +160,9 @@ export class Pipeline {
   }
 
   /**
-   * Decoding Parquet writes staging files, which a full disk has no room for. What is in the log already
-   * has to be applied all the same, and before everything after it: it waits until there is room.
+   * Decoding Parquet writes staging files, which a full disk has no room for. What is in the log
+   * already has to be applied all the same, and before everything after it: it waits until there is
+   * room.
    */
   async #decoded(all: readonly Pending[], first: Promise<Group>): Promise<Group> {
     let entries = all;
