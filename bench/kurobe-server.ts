@@ -15,6 +15,8 @@ const PROJECTS = {
   ticks: "bench/projects/ticks",
   "ticks-plain": "bench/projects/ticks-plain",
   "ticks-keyed": "bench/projects/ticks-keyed",
+  "ticks-minute": "bench/projects/ticks-minute",
+  "ticks-sliding": "bench/projects/ticks-sliding",
   flights: "examples/flights",
 } as const;
 
