@@ -27,6 +27,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "bench structures": async () => (await import("./commands/bench-structures.ts")).benchStructures,
   "bench ycsb": async () => (await import("./commands/bench-ycsb.ts")).benchYcsb,
   verify: async () => (await import("./commands/verify.ts")).verify,
+  "bench compare": async () => (await import("./commands/bench-compare.ts")).benchCompare,
+  "bench demo": async () => (await import("./commands/bench-demo.ts")).benchDemo,
   "bench report": async () => (await import("./commands/bench-report.ts")).benchReport,
   "bench gate": async () => (await import("./commands/bench-gate.ts")).benchGate,
 };

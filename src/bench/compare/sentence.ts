@@ -38,5 +38,5 @@ function basisOf(row: ComparisonRow): string {
 /** `4.8 %` */
 export function shareText(share: number): string {
   const percent = share * 100;
-  return `${percent >= 10 ? percent.toFixed(0) : percent.toFixed(1)} %`;
+  return `${percent >= 9.95 ? percent.toFixed(0) : percent.toFixed(1)} %`;
 }

@@ -33,8 +33,17 @@ function toneOf({ verdict }: ComparisonRow): Conclusion["tone"] {
 function warningsOf({ lanes, title, comparison }: ReportGroup): readonly Conclusion[] {
   const warn = (text: string): Conclusion => ({ tone: "warning", group: title, text });
   const isUnpaired = comparison?.rows.some(({ is_paired }) => !is_paired) ?? false;
+  const busy = lanes.map(({ result }) => result.environment).find(isBusy);
   return [
     ...lanes.flatMap(({ result }) => doubtsOf(result).map(warn)),
+    ...(busy === undefined
+      ? []
+      : [
+          warn(
+            `The machine was busy: load average ${busy.load_average.toFixed(1)} on ${busy.cores} cores. ` +
+              "Intervals are wider than they have to be.",
+          ),
+        ]),
     ...(isUnpaired
       ? [
           warn(
@@ -47,6 +56,11 @@ function warningsOf({ lanes, title, comparison }: ReportGroup): readonly Conclus
       ? [warn("These results come from different machines.")]
       : []),
   ];
+}
+
+/** A benchmark loads a machine by itself: client, server, and what the two make the kernel do. */
+function isBusy({ load_average: load, cores }: BenchResult["environment"]): boolean {
+  return load > 2 * cores + 2;
 }
 
 const NOTABLE_ERRORS = 0.001;

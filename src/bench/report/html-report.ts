@@ -85,7 +85,7 @@ function conclusions(model: ReportModel): Markup | null {
         ${found.map(
           ({ tone, group, text }) => html`<li class="tone-${tone}">
             <span class="pill">${PILLS[tone]}</span
-            ><span>${hasTitles ? html`<b>${group}:</b> ` : null}${text}</span>
+            ><span>${hasTitles ? html`<b>${group}:</b> ` : null}${text.replaceAll(" %", "\u00a0%")}</span>
           </li>`,
         )}
       </ul>

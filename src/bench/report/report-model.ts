@@ -1,5 +1,5 @@
 /** What a report shows: results sorted into groups that may be held against each other. */
-import { compareResults, type Comparison } from "../compare/comparison.ts";
+import { type CompareOptions, compareResults, type Comparison } from "../compare/comparison.ts";
 import { type BenchResult } from "../result/result.ts";
 import { medianInterval } from "../statistics/bootstrap.ts";
 import { median } from "../statistics/order.ts";
@@ -36,16 +36,18 @@ export interface ReportModel {
   readonly results: readonly BenchResult[];
 }
 
+export type JudgedBy = Pick<CompareOptions, "seed" | "minEffect">;
+
 /** Fewer values have no interval worth drawing. */
 const FEWEST_RATES = 5;
 
 /** Results of targets that repeat another one set the noise floor, and are not shown themselves. */
-export function reportModel(results: readonly BenchResult[], seed = 1): ReportModel {
+export function reportModel(results: readonly BenchResult[], options: JudgedBy = {}): ReportModel {
   const shown = results.filter(({ config }) => config.twin_of === null);
   const names = [...new Set(shown.map(({ config }) => config.name))];
   const groups = groupBy(results, loadKey)
     .flatMap(separateRepeats)
-    .map((members) => groupOf(members, names, seed))
+    .map((members) => groupOf(members, names, options))
     .filter(({ lanes }) => lanes.length > 0);
   return { groups, names, results: shown };
 }
@@ -65,7 +67,7 @@ function separateRepeats(members: readonly BenchResult[]): readonly (readonly Be
 function groupOf(
   members: readonly BenchResult[],
   names: readonly string[],
-  seed: number,
+  options: JudgedBy,
 ): ReportGroup {
   const lanes = members
     .filter(({ config }) => config.twin_of === null)
@@ -73,7 +75,7 @@ function groupOf(
       name: result.config.name,
       engine: engineText(result),
       color: names.indexOf(result.config.name),
-      rate: rateOf(result, seed),
+      rate: rateOf(result, options.seed ?? 1),
       result,
     }))
     .toSorted((left, right) => left.color - right.color);
@@ -83,7 +85,7 @@ function groupOf(
     title: first === undefined ? "" : titleOf(first.result),
     lanes,
     comparison: isComparable
-      ? compareResults(members, { seed, baseline: first?.name ?? "" })
+      ? compareResults(members, { ...options, baseline: first?.name ?? "" })
       : null,
   };
 }

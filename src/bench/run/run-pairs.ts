@@ -55,7 +55,8 @@ interface Side {
 
 /**
  * A result for each target, their slices paired by number. Targets that share server and prefix
- * share keys: the first one makes them. Interrupted, only whole pairs are kept.
+ * share keys: the plan of one of them should fill and clean. Interrupted, it keeps whole pairs
+ * only.
  */
 export async function runPairs(options: PairOptions): Promise<readonly BenchResult[]> {
   await using lifetime = new Lifetime();
@@ -92,8 +93,7 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
     results.push(describeSide(side, after, { pairId, done, stealShare, options }));
   }
   for (const { target, load } of sides) {
-    if (target.plan.isCleaned && target.twinOf === null)
-      await cleanKeys(load, target.plan.workload);
+    if (target.plan.isCleaned) await cleanKeys(load, target.plan.workload);
   }
   return results;
 }
@@ -103,14 +103,15 @@ async function openSide(
   { signal, onFill }: PairOptions,
   lifetime: Lifetime,
 ): Promise<Side> {
-  const { plan, twinOf } = target;
+  const { plan } = target;
   const facts = await readServerFacts(plan.target);
   const load = lifetime.own(await openLoad(plan));
   const meter = lifetime.own(await ServerMeter.open(load.nodes));
   await setUp(load.nodes, plan.workload);
   const onProgress = (done: number, total: number): void => onFill?.(plan.target.name, done, total);
-  const isFilled = plan.isFilled && twinOf === null;
-  const fill = isFilled ? await fillKeys(load, plan.workload, { signal, onProgress }) : undefined;
+  const fill = plan.isFilled
+    ? await fillKeys(load, plan.workload, { signal, onProgress })
+    : undefined;
   await load.run({
     pace: plan.pace,
     durationMs: plan.warmupMs,
@@ -176,8 +177,9 @@ function describeSide(
     facts,
     outcome: { ...outcome, endedBy: isPartial ? "interrupted" : outcome.endedBy },
     fill,
-    before: first,
-    after,
+    // Between its slices a server may work for a twin: only what the slices cost counts.
+    before: { ...first, cpuMs: 0 },
+    after: { ...after, cpuMs: cpuOf(slices) },
     environment: readEnvironment({ pinning, agents: [], stealShare }),
   });
   return {
@@ -186,6 +188,15 @@ function describeSide(
     config: { ...result.config, twin_of: twinOf, pairs: done, slice_ms: options.sliceMs },
     stats: { ...result.stats, slices },
   };
+}
+
+function cpuOf(slices: readonly ResultSlice[]): number | null {
+  let sum = 0;
+  for (const { server_cpu_s: cpuS } of slices) {
+    if (cpuS === null) return null;
+    sum += cpuS * 1000;
+  }
+  return sum;
 }
 
 function shuffled<T>(items: readonly T[], random: Random): readonly T[] {

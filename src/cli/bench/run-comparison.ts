@@ -1,0 +1,144 @@
+/** Runs targets in turns with a live bar, writes results and report, and says what was shown. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { type Comparison } from "../../bench/compare/comparison.ts";
+import { sentenceOf, shareText } from "../../bench/compare/sentence.ts";
+import { conclusionsOf } from "../../bench/report/conclusions.ts";
+import { htmlReport } from "../../bench/report/html-report.ts";
+import { markdownSummary } from "../../bench/report/markdown-summary.ts";
+import { type ReportModel, reportModel } from "../../bench/report/report-model.ts";
+import { writeResult } from "../../bench/result/result-file.ts";
+import { type BenchResult } from "../../bench/result/result.ts";
+import { type PairedTarget, runPairs } from "../../bench/run/run-pairs.ts";
+import { showCount, showMany } from "../figures.ts";
+import { type Output } from "../output.ts";
+import { type Terminal } from "../terminal.ts";
+
+export interface ComparisonRun {
+  readonly targets: readonly PairedTarget[];
+  readonly pairs: number;
+  readonly sliceMs: number;
+  readonly seed: number;
+  readonly minEffect: number;
+  /** Folder of result files; null for none. */
+  readonly folder: string | null;
+  /** Where the page goes; undefined puts it beside the results. */
+  readonly report: string | undefined;
+  readonly md: string | undefined;
+  readonly terminal: Terminal;
+  readonly output: Output;
+}
+
+/** Interrupted, it judges the pairs that are whole. */
+export async function runComparison(run: ComparisonRun): Promise<void> {
+  const { terminal, output } = run;
+  const results = await runShown(run);
+  const model = reportModel(results, { seed: run.seed, minEffect: run.minEffect });
+  const files = await writeFiles(run, results, model);
+  const comparisons = model.groups.flatMap(({ comparison }) => comparison ?? []);
+  output.json({ results, comparisons, conclusions: conclusionsOf(model), ...files });
+  for (const comparison of comparisons) showComparison(comparison, output);
+  for (const { tone, text } of conclusionsOf(model)) {
+    if (tone === "warning") output.line(output.paint.yellow(text));
+  }
+  output.line();
+  if (terminal.signal.aborted) output.note("Interrupted: only whole pairs were judged.");
+  for (const path of files.written) output.line(output.paint.dim(`  ${path}`));
+  if (files.report !== null) output.line(`Report: ${files.report}`);
+}
+
+async function runShown(run: ComparisonRun): Promise<readonly BenchResult[]> {
+  const { targets, pairs, sliceMs, seed, terminal, output } = run;
+  using progress = output.progress("Comparing");
+  return await runPairs({
+    targets,
+    pairs,
+    sliceMs,
+    seed,
+    signal: terminal.signal,
+    onFill: (name, done, total) => {
+      progress.update({
+        done: 0,
+        text: `making keys of ${name}, ${showCount(done)} of ${showCount(total)}`,
+      });
+    },
+    onPair: (done, slices) => {
+      const rates = slices
+        .toSorted((left, right) => (left.name < right.name ? -1 : 1))
+        .map(({ name, perSecond }) => `${name} ${showCount(Math.round(perSecond))} op/s`);
+      progress.update({
+        done,
+        total: pairs,
+        text: `${showMany(done, "pair")}  ${rates.join("  ")}`,
+      });
+    },
+  });
+}
+
+async function writeFiles(
+  { folder, report, md, terminal }: ComparisonRun,
+  results: readonly BenchResult[],
+  model: ReportModel,
+): Promise<{ readonly written: readonly string[]; readonly report: string | null }> {
+  const at = (path: string): string => resolve(terminal.workingDirectory, path);
+  const written: string[] = [];
+  for (const result of folder === null ? [] : results) {
+    const path = join(at(folder ?? ""), resultFileName(result));
+    await writeResult(path, result);
+    written.push(path);
+  }
+  if (md !== undefined) {
+    await writeText(at(md), markdownSummary(model));
+    written.push(at(md));
+  }
+  if (report === undefined && folder === null) return { written, report: null };
+  const page = at(report ?? join(folder ?? ".", "report.html"));
+  await writeText(page, htmlReport(model));
+  return { written, report: page };
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** `compare-valkey-20261121T134200.json`. */
+function resultFileName({ config, start_time: startTime }: BenchResult): string {
+  const safe = config.name.replace(/[^A-Za-z0-9_.-]+/g, "-");
+  return `compare-${safe}-${startTime.replace(/[-:]/g, "").replace(/\..*$/, "")}.json`;
+}
+
+function showComparison({ rows }: Comparison, output: Output): void {
+  const { green, red, dim } = output.paint;
+  output.table(
+    [
+      { name: "figure" },
+      { name: "baseline", align: "right" },
+      { name: "target", align: "right" },
+      { name: "ratio", align: "right" },
+      { name: "95 %", align: "right" },
+      { name: "equals differ", align: "right" },
+      { name: "p", align: "right" },
+      { name: "verdict" },
+    ],
+    rows.map((row) => [
+      `${row.command === null ? "" : `${row.command} `}${row.metric}`,
+      figureText(row.metric, row.baseline_median),
+      figureText(row.metric, row.target_median),
+      row.ratio.toFixed(3),
+      `${row.low.toFixed(3)}–${row.high.toFixed(3)}`,
+      shareText(row.floor),
+      row.p_adjusted < 0.001 ? "<0.001" : row.p_adjusted.toFixed(3),
+      row.verdict.replaceAll("_", " "),
+    ]),
+  );
+  output.line();
+  for (const row of rows.filter(({ command }) => command === null)) {
+    const paint = row.verdict === "faster" ? green : row.verdict === "slower" ? red : dim;
+    output.line(`${paint("•")} ${sentenceOf(row)}`);
+  }
+}
+
+function figureText(metric: string, value: number): string {
+  return metric === "throughput" ? showCount(Math.round(value)) : `${value.toFixed(3)} ms`;
+}

@@ -1,0 +1,74 @@
+/** `kurobe bench demo`: Redis against Valkey on this machine, in a minute, with a report. */
+import { Lifetime } from "../../core/lifetime.ts";
+import { COMPARED_LOAD_OPTIONS } from "../bench/comparison-options.ts";
+import { type TARGET_OPTIONS } from "../bench/target-options.ts";
+import { defineCommand, type OptionValues } from "../command.ts";
+
+/** Three lanes of 120 slices of 100 ms: 36 s, and some to fill and warm up. */
+const PAIRS = 120;
+const SLICE_MS = 100;
+
+export const benchDemo = defineCommand({
+  name: "bench demo",
+  summary: "Compare the local Redis and Valkey in a minute",
+  description: [
+    "Starts redis-server and valkey-server (both have to be on the PATH), each bound to one processor and with a " +
+      "folder of its own, compares them slice by slice, stops them, and writes a report.",
+  ],
+  options: {
+    pipeline: COMPARED_LOAD_OPTIONS.pipeline,
+    output: {
+      kind: "text",
+      short: "o",
+      value: "folder",
+      prose: "Where results and report go.",
+      defaultProse: "bench-results",
+    },
+  },
+  examples: [{ prose: "With 16 operations in a write", line: "kurobe bench demo --pipeline 16" }],
+  run: async ({ options, terminal, output }) => {
+    const { openLanes } = await import("../bench/comparison-options.ts");
+    const { openTargets } = await import("../bench/target-options.ts");
+    const { runComparison } = await import("../bench/run-comparison.ts");
+    await using lifetime = new Lifetime();
+    const { targets } = lifetime.own(await openTargets(DEMO_TARGETS, [], terminal));
+    const load = { options: { ...NO_LOAD_OPTIONS, pipeline: options.pipeline }, warmupMs: 1000 };
+    const lanes = await openLanes(targets, "redis", load, lifetime);
+    await runComparison({
+      targets: lanes,
+      pairs: PAIRS,
+      sliceMs: SLICE_MS,
+      minEffect: 0.02,
+      seed: 1,
+      folder: options.output ?? "bench-results",
+      report: undefined,
+      md: undefined,
+      terminal,
+      output,
+    });
+  },
+});
+
+const NO_LOAD_OPTIONS: OptionValues<typeof COMPARED_LOAD_OPTIONS> = {
+  mix: undefined,
+  keys: undefined,
+  "value-size": undefined,
+  connections: undefined,
+  pipeline: undefined,
+  seed: undefined,
+};
+
+const DEMO_TARGETS: OptionValues<typeof TARGET_OPTIONS> = {
+  start: "redis,valkey",
+  core: undefined,
+  user: undefined,
+  "password-env": undefined,
+  cluster: false,
+  protocol: undefined,
+  tls: false,
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  sni: undefined,
+  insecure: false,
+};
