@@ -11,6 +11,17 @@ export {
   type Aggregate,
   type Measure,
 } from "./project/aggregate.ts";
+export {
+  absent,
+  alert,
+  change,
+  mad,
+  threshold,
+  zscore,
+  type AlertDefinition,
+  type AlertSpec,
+  type Condition,
+} from "./project/alert.ts";
 export { column, type Column, type JsonValue, type TimestampOptions } from "./project/column.ts";
 export {
   dataset,

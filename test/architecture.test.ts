@@ -37,7 +37,14 @@ function roomTable(page: string): readonly Room[] {
 const DURABLE_ROOMS: readonly string[] = ["log", "storage", "engine", "windows", "ingest"];
 
 /** Rooms whose work a replay repeats: a clock or a random number would make it differ. */
-const REPLAYED_ROOMS: readonly string[] = ["project", "plan", "decode", "engine", "windows"];
+const REPLAYED_ROOMS: readonly string[] = [
+  "project",
+  "plan",
+  "decode",
+  "engine",
+  "windows",
+  "alerts",
+];
 
 /** Packages that one room alone may know. */
 const OWNED_PACKAGES: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 /** Every error that Kurobe can raise: one row a code, one file a room. */
 import { BENCH_ERRORS } from "./error-catalog/bench.ts";
+import { ALERTS_ERRORS } from "./error-catalog/alerts.ts";
 import { CLI_ERRORS } from "./error-catalog/cli.ts";
 import { CORE_ERRORS } from "./error-catalog/core.ts";
 import { DUCKDB_ERRORS } from "./error-catalog/duckdb.ts";
@@ -23,6 +24,7 @@ export const ERROR_CATALOG = {
   ...ENGINE_ERRORS,
   ...INGEST_ERRORS,
   ...QUERY_ERRORS,
+  ...ALERTS_ERRORS,
   ...SINKS_ERRORS,
   ...SERVE_ERRORS,
   ...PLATFORM_ERRORS,

@@ -34,6 +34,11 @@ export function planChange(before: Plan, after: Plan): PlanChange {
       rekeyed.add(dataset.name);
     }
   }
+  // What happened to groups of another kind has no place in the new relation.
+  for (const { name, columns } of before.alerts) {
+    const next = after.alerts.find((one) => one.name === name);
+    if (canonicalJson(columns) !== canonicalJson(next?.columns ?? null)) dropped.add(name);
+  }
   // Results that are computed again start from nothing: from the rows that are stored.
   for (const { name } of before.windows) {
     const change = changes.find(({ subject }) => subject === `windows.${name}`);

@@ -2,6 +2,7 @@
  * Every table whose rows are durable: the datasets, and what the engine itself keeps beside them.
  */
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
+import { type AlertPlan } from "../plan/alert-plan.ts";
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 
 /** One table of rows with an event time, kept in memory tables and chunks. */
@@ -37,6 +38,7 @@ export function storedTables(plan: Plan): readonly StoredTable[] {
       lateRowTable(dataset),
     ]),
     ...plan.windows.map(resultTable),
+    ...plan.alerts.map(alertTable),
     // Of points whose measurement no dataset takes.
     deadLetterTable(LINE_PROTOCOL),
     receiptTable(),
@@ -121,6 +123,22 @@ function resultTable(window: WindowPlan): StoredTable {
     hasTombstones: true,
     keepsTombstones: true,
     view: { schema: "main", name: window.name },
+  };
+}
+
+/** One row for each time that a group's state changed; a repetition of one replaces it. */
+function alertTable({ name, columns, by }: AlertPlan): StoredTable {
+  return {
+    plan: {
+      name,
+      columns,
+      eventTime: "changed_at",
+      key: ["changed_at", ...by.map((column) => column.name), "state"],
+      watermark: NO_WATERMARK,
+      dedup: null,
+    },
+    hasTombstones: false,
+    view: { schema: "main", name },
   };
 }
 

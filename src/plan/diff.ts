@@ -28,6 +28,8 @@ export function diffPlans(before: Plan, after: Plan): readonly Change[] {
   }
   const lost = diffDatasets(before, after, report);
   diffWindows(before, after, lost, report);
+  diffNamed("alerts", before.alerts, after.alerts, report);
+  diffNamed("sinks", before.sinks, after.sinks, report);
   const weight = { impossible: 0, destructive: 1, rebuild: 2, add: 3, keep: 4 };
   return changes.sort(
     (a, b) => weight[a.kind] - weight[b.kind] || (a.subject < b.subject ? -1 : 1),
@@ -134,5 +136,28 @@ function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, repo
     );
   } else {
     report("keep", subject, "unchanged");
+  }
+}
+
+/** Nothing stored depends on them but the history of an alert, and how far a sink is. */
+function diffNamed(
+  section: "alerts" | "sinks",
+  before: readonly { readonly name: string }[],
+  after: readonly { readonly name: string }[],
+  report: Report,
+): void {
+  for (const one of before) {
+    const next = after.find(({ name }) => name === one.name);
+    const subject = `${section}.${one.name}`;
+    if (next === undefined && section === "alerts")
+      report("destructive", subject, "it is gone from the project: its history is removed");
+    else if (next === undefined) report("keep", subject, "nothing is delivered to it any more");
+    else if (canonicalJson(one) !== canonicalJson(next))
+      report("keep", subject, "applies to what comes from now on");
+    else report("keep", subject, "unchanged");
+  }
+  for (const { name } of after) {
+    if (before.every((one) => one.name !== name))
+      report("add", `${section}.${name}`, section === "alerts" ? "a new alert" : "a new sink");
   }
 }

@@ -4,9 +4,12 @@ import { type Plan } from "./plan.ts";
 
 /** SHA-256, in hex, of the plan without its fingerprint in canonical JSON. */
 export function fingerprintOf(content: Omit<Plan, "fingerprint">): string {
-  const { formatVersion, name, datasets, windows, sinks } = content;
-  // Projects without sinks keep the fingerprint that they had before there were any.
-  const delivered = sinks.length === 0 ? {} : { sinks };
+  const { formatVersion, name, datasets, windows, sinks, alerts } = content;
+  // Projects without them keep the fingerprint that they had before there were any.
+  const delivered = {
+    ...(sinks.length === 0 ? {} : { sinks }),
+    ...(alerts.length === 0 ? {} : { alerts }),
+  };
   const text = canonicalJson({ formatVersion, name, datasets, windows, ...delivered });
   return createHash("sha256").update(text).digest("hex");
 }

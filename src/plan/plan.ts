@@ -3,6 +3,7 @@
  * below read.
  */
 import { type Aggregate, type Expression } from "./expression.ts";
+import { type AlertPlan } from "./alert-plan.ts";
 import { type SinkPlan } from "./sink-plan.ts";
 
 export { type SinkPlan } from "./sink-plan.ts";
@@ -150,6 +151,8 @@ export interface Plan {
   readonly windows: readonly WindowPlan[];
   /** Sorted by name. */
   readonly sinks: readonly SinkPlan[];
+  /** Sorted by name. */
+  readonly alerts: readonly AlertPlan[];
   /** SHA-256 of the rest in canonical JSON. */
   readonly fingerprint: string;
 }

@@ -7,6 +7,7 @@ import { checkRelationName } from "./names.ts";
 import { type Plan } from "./plan.ts";
 import { type Problem, Problems, show } from "./problem.ts";
 import { isRecord, resolveDataset } from "./resolve-dataset.ts";
+import { resolveAlert } from "./resolve-alert.ts";
 import { resolveSink } from "./resolve-sink.ts";
 import { resolveWindow } from "./resolve-window.ts";
 
@@ -34,11 +35,12 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
       "defineProject({ name: …, datasets: { … } })",
     );
   }
-  problems.unknownKeys(spec, ["name", "datasets", "windows", "sinks"]);
+  problems.unknownKeys(spec, ["name", "datasets", "windows", "alerts", "sinks"]);
   const name = resolveName(spec["name"], problems.at("name"));
   const declared = relations(spec["datasets"], problems.at("datasets"), true);
   const declaredWindows = relations(spec["windows"], problems.at("windows"), false);
-  checkNames(declared, declaredWindows, problems);
+  const declaredAlerts = relations(spec["alerts"], problems.at("alerts"), false);
+  checkNames({ datasets: declared, windows: declaredWindows, alerts: declaredAlerts }, problems);
   const datasets = declared.flatMap(([key, value]) => {
     const dataset = resolveDataset(key, value, problems.at("datasets").at(key));
     return dataset === undefined ? [] : [dataset];
@@ -56,7 +58,16 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     const window = resolveWindow(key, value, sources, problems.at("windows").at(key));
     return window === undefined ? [] : [window];
   });
-  const named = [...declared, ...declaredWindows];
+  const windowSources = {
+    windows,
+    windowNames: declaredWindows.map(([key]) => key),
+    nameOf: (value: unknown) => declaredWindows.find((one) => one[1] === value)?.[0],
+  };
+  const alerts = declaredAlerts.flatMap(([key, value]) => {
+    const alert = resolveAlert(key, value, windowSources, problems.at("alerts").at(key));
+    return alert === undefined ? [] : [alert];
+  });
+  const named = [...declared, ...declaredWindows, ...declaredAlerts];
   const delivered = {
     names: named.map(([key]) => key),
     datasets: declared.map(([key]) => key),
@@ -72,6 +83,7 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     datasets: datasets.map((one) => one.plan).sort(byName),
     windows: [...windows].sort(byName),
     sinks: [...sinks].sort(byName),
+    alerts: [...alerts].sort(byName),
   };
   return { ...content, fingerprint: fingerprintOf(content) };
 }
@@ -106,18 +118,18 @@ function relations(
   return entries;
 }
 
-/** Datasets and windows are relations of one schema, and each declared value has one name. */
+/**
+ * Datasets, windows and alerts are relations of one schema, and each declared value has one name.
+ */
 function checkNames(
-  datasets: readonly (readonly [string, unknown])[],
-  windows: readonly (readonly [string, unknown])[],
+  declared: Readonly<Record<string, readonly (readonly [string, unknown])[]>>,
   problems: Problems,
 ): void {
   const names = new Set<string>();
   const values = new Map<unknown, string>();
-  const all = [
-    ...datasets.map(([key, value]) => ({ key, value, at: problems.at("datasets").at(key) })),
-    ...windows.map(([key, value]) => ({ key, value, at: problems.at("windows").at(key) })),
-  ];
+  const all = Object.entries(declared).flatMap(([section, list]) =>
+    list.map(([key, value]) => ({ key, value, at: problems.at(section).at(key) })),
+  );
   for (const { key, value, at } of all) {
     checkRelationName(key, at);
     if (names.has(key)) at.add(`the name ${show(key)} again`, "a name of its own", `"${key}_2"`);

@@ -1,5 +1,7 @@
 /** Opens the rooms in order, closes them in reverse: the only place that knows all of them. */
 import { dirname, join, resolve } from "node:path";
+import { Alerts } from "../alerts/alerts.ts";
+import { openAlarms, type Alarms } from "../alerts/alarms.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Disk } from "../core/disk.ts";
 import { KurobeError } from "../core/errors.ts";
@@ -15,6 +17,7 @@ import {
 import { type Engine } from "../engine/engine.ts";
 import { openEngine, type RecoveryProgress } from "../engine/open-engine.ts";
 import { type PlanChange, planChange } from "../engine/plan-change.ts";
+import { type Ticking } from "../engine/running-engine.ts";
 import { type Ingest, openIngest } from "../ingest/ingest.ts";
 import { lockDirectory } from "../log/directory-lock.ts";
 import { type Log, logDirectory, openLog } from "../log/log.ts";
@@ -23,7 +26,7 @@ import { type Plan } from "../plan/plan.ts";
 import { Outbox, withoutDroppedSources } from "../sinks/outbox.ts";
 import { openSinks, type Sinks, type SinkStatus } from "../sinks/sinks.ts";
 import { sweep } from "../storage/sweep.ts";
-import { windowStage, withoutDropped } from "../windows/window-stage.ts";
+import { windowStage, type WindowStage, withoutDropped } from "../windows/window-stage.ts";
 
 /** What the rooms below the doors need to know of the machine. */
 export interface PlatformSettings {
@@ -62,6 +65,7 @@ export interface Platform extends AsyncDisposable {
   readonly engine: Engine;
   readonly ingest: Ingest;
   readonly sinks: Sinks;
+  readonly alarms: Alarms;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
   /**
@@ -90,7 +94,7 @@ export async function openPlatform(
   const below: Below = { directory, disk, clock, log, settings, onRecovery: deps.onRecovery };
   const checkpoint = await changePlan(below, plan, found);
   const store = new CheckpointStore({ disk, clock, directory }, plan, log.logId, checkpoint);
-  const { engine, database, outbox } = opening.own(await openRooms(below, plan, store));
+  const { engine, database, alerts, outbox } = opening.own(await openRooms(below, plan, store));
   const ingest = openIngest(plan, { engine, limits: settings });
   const { environment = process.env, folder = dirname(directory), onSinkTrouble } = deps;
   const sinks = opening.own(
@@ -107,6 +111,7 @@ export async function openPlatform(
     engine,
     ingest,
     sinks,
+    alarms: openAlarms({ engine, alerts, clock }),
     lost: lock.signal,
     warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
@@ -126,7 +131,22 @@ interface Below {
 interface OpenRooms extends AsyncDisposable {
   readonly engine: Engine;
   readonly database: Database;
+  readonly alerts: Alerts;
   readonly outbox: Outbox;
+}
+
+/** A tick is due when it is for one of them. */
+function tickingOf(windows: WindowStage, alerts: Alerts): Ticking {
+  return {
+    nextTickUs: () => {
+      const due = [windows.nextTickUs(), alerts.nextTickUs()].filter((one) => one !== null);
+      return due.length === 0 ? null : due.reduce((a, b) => (a < b ? a : b));
+    },
+    watermarkUs: (dataset) => windows.watermarkUs(dataset),
+    get hasNewWindows() {
+      return windows.hasNewWindows;
+    },
+  };
 }
 
 async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Promise<OpenRooms> {
@@ -134,22 +154,34 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
   const { settings, ...deps } = below;
   const database = opening.own(await openPlatformDatabase(below.directory, settings));
   const windows = windowStage(plan);
+  const alerts = new Alerts(plan);
   const outbox = new Outbox(plan);
   const engine = opening.own(
     await openEngine(plan, {
       ...deps,
       database,
       store,
-      // Order is the contract: rows first (the engine's own), then the windows over them, then what
-      // is to be delivered of both.
-      stages: [windows, outbox],
-      ticking: windows,
+      // Order is the contract: rows first (the engine's own), then the windows over them, then the
+      // alerts on those, then what is to be delivered of all.
+      stages: [windows, alerts, outbox],
+      ticking: tickingOf(windows, alerts),
       settings,
       decodeLimits: { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes },
     }),
   );
   const lifetime = opening.move();
-  return { engine, database, outbox, [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose]() };
+  return {
+    engine,
+    database,
+    alerts,
+    outbox,
+    [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
+  };
+}
+
+/** Manifests of earlier versions know nothing of these. */
+function declaredSince(manifest: Partial<Plan>): Pick<Plan, "sinks" | "alerts"> {
+  return { sinks: manifest.sinks ?? [], alerts: manifest.alerts ?? [] };
 }
 
 /**
@@ -164,8 +196,7 @@ async function changePlan(
   const { clock, directory, disk, log, settings } = below;
   const manifest = found.manifest?.plan;
   if (manifest === undefined) return begin(below, plan, found);
-  // Manifests of earlier versions know nothing of sinks.
-  const before = { ...manifest, sinks: (manifest as Partial<Plan>).sinks ?? [] };
+  const before = { ...manifest, ...declaredSince(manifest) };
   if (before.fingerprint === plan.fingerprint) return found;
   const change = planChange(before, plan);
   refuseChange(change, settings.acceptDestructive);

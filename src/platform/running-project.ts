@@ -66,7 +66,7 @@ export async function openRunningProject(
       },
     ),
   );
-  const { engine, ingest, database, sinks } = platform;
+  const { engine, ingest, database, sinks, alarms } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
   server.open({
     ingest,
@@ -74,6 +74,7 @@ export async function openRunningProject(
     database,
     query,
     sinks,
+    alarms,
     verify: (options) => verifyPlatform(platform, options),
   });
   const lifetime = opening.move();

@@ -2,7 +2,16 @@
 
 export const BRAND: unique symbol = Symbol.for("kurobe.kind") as never;
 
-export type Kind = "project" | "dataset" | "window" | "column" | "expression" | "secret" | "sink";
+export type Kind =
+  | "project"
+  | "dataset"
+  | "window"
+  | "column"
+  | "expression"
+  | "secret"
+  | "sink"
+  | "alert"
+  | "condition";
 
 export interface Branded<K extends Kind> {
   readonly [BRAND]: K;

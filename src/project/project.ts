@@ -1,5 +1,6 @@
 /** What the user declares, exactly as written: plain frozen values; nothing happens on import. */
 import { BRAND, type Branded } from "./brand.ts";
+import { type AlertDefinition } from "./alert.ts";
 import { type DatasetDefinition } from "./dataset.ts";
 import { type SinkDefinition } from "./sink.ts";
 import { type WindowDefinition } from "./window.ts";
@@ -9,6 +10,8 @@ export interface ProjectSpec {
   readonly name: string;
   readonly datasets: Readonly<Record<string, DatasetDefinition>>;
   readonly windows?: Readonly<Record<string, WindowDefinition>>;
+  /** What somebody should hear of. */
+  readonly alerts?: Readonly<Record<string, AlertDefinition>>;
   /** Where rows and results are delivered to. */
   readonly sinks?: Readonly<Record<string, SinkDefinition>>;
 }

@@ -1,4 +1,5 @@
 /** Where rows and results are delivered to, as declared. */
+import { type AlertDefinition } from "./alert.ts";
 import { BRAND, type Branded } from "./brand.ts";
 import { type DatasetDefinition, type Duration } from "./dataset.ts";
 import { type WindowDefinition } from "./window.ts";
@@ -19,8 +20,11 @@ export function secret(name: string): Secret {
   return Object.freeze({ [BRAND]: "secret" as const, name });
 }
 
-/** A dataset, a window, or the name of one; `"ticks.dead_letters"` and `"ticks.late_rows"` too. */
-export type SinkSource = DatasetDefinition | WindowDefinition | string;
+/**
+ * A dataset, a window, an alert, or the name of one; `"ticks.dead_letters"` and `"ticks.late_rows"`
+ * too.
+ */
+export type SinkSource = DatasetDefinition | WindowDefinition | AlertDefinition | string;
 
 export interface SinkSpec {
   /** Whose rows are delivered. */

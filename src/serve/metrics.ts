@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Registry } from "prom-client";
 import { RequestTimes } from "./request-times.ts";
-import { type ServedSink, type ServedStatus } from "./rooms.ts";
+import { type ServedAlert, type ServedSink, type ServedStatus } from "./rooms.ts";
 
 const NANOSECONDS = 1e9;
 
@@ -80,8 +80,11 @@ export class Metrics implements Disposable {
   }
 }
 
-/** The machine with its sinks. */
-type Measured = ServedStatus & { readonly sinks: readonly ServedSink[] };
+/** The machine with its sinks and alerts. */
+type Measured = ServedStatus & {
+  readonly sinks: readonly ServedSink[];
+  readonly alerts: readonly ServedAlert[];
+};
 
 interface Reading {
   readonly help: string;
@@ -164,6 +167,15 @@ const READINGS: Readonly<Record<string, Reading>> = {
     "Event time up to which windows are closed.",
     ({ closedUntilUs }) => seconds(closedUntilUs),
   ),
+  kurobe_alert_groups: {
+    help: "Groups in alarm.",
+    labels: ["alert", "state"],
+    values: ({ alerts }) =>
+      alerts.flatMap(({ name, pending, firing }) => [
+        [name, "pending", pending] as const,
+        [name, "firing", firing] as const,
+      ]),
+  },
   kurobe_sink_lag_rows: ofSinks("Rows that wait to be delivered.", ({ lagRows }) => lagRows),
   kurobe_sink_lag_seconds: ofSinks(
     "How long the receiver has not had everything.",

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type JsonSchema } from "./openapi-rows.ts";
 import { RESULT_TYPES, SqlCommand } from "./routes/sql.ts";
+import { SilenceCommand } from "./routes/alerts.ts";
 import { CheckpointCommand } from "./routes/checkpoints.ts";
 import { LetterChoice } from "./routes/dead-letters.ts";
 import { VerifyCommand } from "./routes/verify.ts";
@@ -235,6 +236,30 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: "What the machine is doing",
     tag: "operate",
     answers: [[200, "Positions, counts, memory.", json(object)]],
+  },
+  "GET /v1/alerts": {
+    summary: "List alerts with what is pending and firing",
+    tag: "operate",
+    answers: [[200, "Counts, groups in alarm, silences.", json(listOf("alerts", object))]],
+  },
+  "POST /v1/alerts/{name}/silence": {
+    summary: "Notify nobody of an alert, or of some of its groups, for a time",
+    tag: "operate",
+    body: command(SilenceCommand),
+    answers: [[200, "Its state.", json(object)]],
+    problems: [400, 404],
+  },
+  "DELETE /v1/alerts/{name}/silence": {
+    summary: "End the silences of an alert",
+    tag: "operate",
+    answers: [[200, "Its state.", json(object)]],
+    problems: [404],
+  },
+  "POST /v1/alerts/{name}/test": {
+    summary: "Send a test notification through the alert's sinks",
+    tag: "operate",
+    answers: [[200, "Its state.", json(object)]],
+    problems: [404],
   },
   "GET /v1/sinks": {
     summary: "List sinks with what waits for them",

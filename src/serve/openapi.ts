@@ -43,6 +43,7 @@ function pathsOf(plan: Plan, readable: readonly DatasetPlan[]): JsonSchema {
 /** What `{name}` may be. */
 function namesFor(route: string, plan: Plan, readable: readonly DatasetPlan[]): readonly string[] {
   if (route.includes("/windows/")) return plan.windows.map((window) => window.name);
+  if (route.includes("/alerts/")) return plan.alerts.map((alert) => alert.name);
   if (route.includes("/sinks/")) return plan.sinks.map((sink) => sink.name);
   const isRead = route === "GET /v1/datasets/{name}/rows" || route === "GET /v1/datasets/{name}";
   return (isRead ? readable : plan.datasets).map((dataset) => dataset.name);

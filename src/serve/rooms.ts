@@ -9,6 +9,7 @@ export interface Rooms {
   readonly query: Query;
   readonly engine: ServedEngine;
   readonly sinks: ServedSinks;
+  readonly alarms: ServedAlarms;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /**
@@ -16,6 +17,37 @@ export interface Rooms {
    * throws the coded error of the first damage that it cannot go on from.
    */
   readonly verify: (options: { readonly signal: AbortSignal }) => AsyncIterable<object>;
+}
+
+/** What an operator can see of alerts and tell them. `Alarms` of `alerts/` fits. */
+export interface ServedAlarms {
+  list(): readonly ServedAlert[];
+  silence(
+    name: string,
+    options: { readonly forUs: number; readonly group: Readonly<Record<string, string>> },
+  ): Promise<ServedAlert>;
+  unsilence(name: string): Promise<ServedAlert>;
+  test(name: string): Promise<ServedAlert>;
+}
+
+export interface ServedAlert {
+  readonly name: string;
+  readonly on: string;
+  readonly pending: number;
+  readonly firing: number;
+  readonly unfollowed: number;
+  /** Those in alarm, up to a bound. */
+  readonly groups: readonly {
+    readonly group: Readonly<Record<string, string | null>>;
+    readonly state: string;
+    readonly sinceUs: number;
+    readonly value: number | null;
+    readonly score: number | null;
+  }[];
+  readonly silences: readonly {
+    readonly untilUs: number;
+    readonly group: Readonly<Record<string, string>>;
+  }[];
 }
 
 /** The part of the sinks that is for operators. `Sinks` of `sinks/` fits. */

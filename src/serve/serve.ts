@@ -9,6 +9,7 @@ import { lingerAfter } from "./lingering.ts";
 import { codedError, PROBLEM_TYPE, problemOf, problemText, retryAfterSeconds } from "./problem.ts";
 import { influxHandshakeRoutes } from "./influx/handshake.ts";
 import { lineWriteRoutes } from "./influx/line-write.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { checkpointRoutes } from "./routes/checkpoints.ts";
 import { datasetRoutes } from "./routes/datasets.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
@@ -34,6 +35,7 @@ const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   sqlRoutes,
   liveRoutes,
   statusRoutes,
+  alertRoutes,
   sinkRoutes,
   checkpointRoutes,
   verifyRoutes,

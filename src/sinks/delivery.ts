@@ -25,12 +25,14 @@ export interface Delivery {
 }
 
 export interface DeliveryRules {
-  deliveryOf(change: Change): Delivery;
+  /** Null for rows that nobody is told of. */
+  deliveryOf(change: Change): Delivery | null;
 }
 
 /**
  * Results of windows get another `_seq` when a replay groups log entries otherwise, so their key
- * and revision tell one from another. Of other rows it is the `_seq` with the row itself.
+ * and revision tell one from another, and an alert's key alone. Of other rows it is the `_seq` with
+ * the row itself.
  */
 export function deliveryRules(
   plan: Plan,
@@ -39,14 +41,18 @@ export function deliveryRules(
   epoch: number,
 ): DeliveryRules {
   const isWindow = plan.windows.some((window) => window.name === sink.from);
+  const isAlert = plan.alerts.some((alert) => alert.name === sink.from);
   const isKeyed = relation.key.length > 0;
-  const laneNames = relation.key.filter((name) => name !== relation.eventTime);
+  const laneNames = relation.key.filter(
+    (name) => name !== relation.eventTime && !(isAlert && name === "state"),
+  );
   return {
     deliveryOf: ({ seq, isDeleted, row }) => {
       const key = Object.fromEntries(relation.key.map((name) => [name, row[name] ?? null]));
-      const revision = isWindow ? Number(row["revision"]) : seq;
+      if (isAlert && row["notify"] !== true) return null;
+      const revision = isWindow ? Number(row["revision"]) : isAlert ? 1 : seq;
       const op = isDeleted ? "delete" : isKeyed ? "upsert" : "insert";
-      const own = isWindow ? Object.values(key) : Object.values(row);
+      const own = isWindow || isAlert ? Object.values(key) : Object.values(row);
       const identity = [sink.name, sink.from, epoch, op, own, revision];
       const lane = isKeyed ? JSON.stringify(laneNames.map((name) => row[name])) : String(seq);
       const id = idOf(identity);

@@ -177,35 +177,36 @@ export class SinkWorker {
     const wanted = destination.batchRows * destination.lanes * BATCHES_A_PAGE;
     const limit = Math.min(MAX_PAGE_ROWS, Math.max(MIN_PAGE_ROWS, wanted));
     let deliveries: readonly Delivery[];
+    let readSeq: number | undefined;
     try {
       const changes = await engine.changes(this.sink.from, { afterSeq: deliveredSeq, limit });
-      deliveries = changes.map((change) => this.#rules.deliveryOf(change));
+      readSeq = changes.at(-1)?.seq;
+      deliveries = changes.flatMap((change) => this.#rules.deliveryOf(change) ?? []);
     } catch (error) {
       await this.#failed(error, 1);
       return;
     }
-    const last = deliveries.at(-1);
-    if (last === undefined) {
-      // Numbers without rows: there is nothing to deliver up to the end.
-      outbox.advance(this.sink.name, endSeq - 1, {});
+    if (deliveries.length === 0) {
+      // Numbers without rows, or rows that nobody is told of.
+      outbox.advance(this.sink.name, readSeq ?? endSeq - 1, {});
       return;
     }
     if (this.#state === "idle" || this.#state === "paused") this.#enter("delivering");
     const lanes = splitByLane(deliveries, destination.lanes);
     const settled: Settled = new Map();
     await Promise.all(lanes.map((lane) => this.#lane(destination, lane, settled)));
-    this.#advance(deliveries, settled);
+    this.#advance(deliveries, settled, readSeq);
   }
 
   /** Up to the first row that is not settled: a page that was cut short is not done again. */
-  #advance(deliveries: readonly Delivery[], settled: Settled): void {
+  #advance(deliveries: readonly Delivery[], settled: Settled, readSeq: number | undefined): void {
     const open = deliveries.findIndex(({ seq }) => !settled.has(seq));
     const done = open === -1 ? deliveries : deliveries.slice(0, open);
-    const last = done.at(-1);
-    if (last === undefined) return;
-    const delivered = done.filter(({ seq }) => settled.get(seq) === "delivered").length;
+    const seq = open === -1 ? readSeq : done.at(-1)?.seq;
+    if (seq === undefined) return;
+    const delivered = done.filter((one) => settled.get(one.seq) === "delivered").length;
     const skipped = done.length - delivered;
-    this.#deps.outbox.advance(this.sink.name, last.seq, { delivered, skipped });
+    this.#deps.outbox.advance(this.sink.name, seq, { delivered, skipped });
   }
 
   /** A backlog beyond its limit loses its oldest rows; they are counted. */

@@ -42,5 +42,13 @@ export function planOf(
   datasets: readonly DatasetPlan[],
   windows: readonly WindowPlan[] = [],
 ): Plan {
-  return { formatVersion: 1, name: "test", datasets, windows, sinks: [], fingerprint: "test" };
+  return {
+    formatVersion: 1,
+    name: "test",
+    datasets,
+    windows,
+    sinks: [],
+    alerts: [],
+    fingerprint: "test",
+  };
 }

@@ -8,7 +8,9 @@ export function metricsRoutes(app: FastifyInstance, door: Door): void {
     parametersOf(request, []);
     const rooms = door.isOpen ? door.rooms : null;
     const text = await door.metrics.text(
-      rooms === null ? null : { ...rooms.engine.status(), sinks: rooms.sinks.status() },
+      rooms === null
+        ? null
+        : { ...rooms.engine.status(), sinks: rooms.sinks.status(), alerts: rooms.alarms.list() },
       rooms?.ingest.pendingBytes ?? 0,
     );
     return reply
