@@ -36,7 +36,12 @@ export function resolveAlert(
   const waiting = fields.raw("for");
   const settings = {
     forUs: durationUs(waiting.value ?? "0s", 0, waiting.problems) ?? 0,
-    missing: fields.choice("missing", ["resolve", "keep"], "resolve"),
+    // Sessions of different groups end at different times: another one's end says nothing.
+    missing: fields.choice(
+      "missing",
+      ["resolve", "keep"],
+      window?.kind === "session" ? "keep" : "resolve",
+    ),
     limit: resolveLimit(fields),
     staleAfterUs: fields.durationUs("staleAfter", "1d"),
   };
@@ -108,7 +113,8 @@ function conditionOf(kind: string, fields: Fields, window: WindowPlan): AlertCon
       return of && { kind, of, bounds };
     case "change": {
       const against = fields.choice("against", ["previous", "day", "week"], "previous");
-      if (against !== "previous") checkFixed(window, fields.raw("against").problems);
+      if (against !== "previous" || window.kind === "session")
+        checkFixed(window, fields.raw("against").problems);
       return of && { kind, of, against, bounds };
     }
     case "zscore":
@@ -127,10 +133,10 @@ function conditionOf(kind: string, fields: Fields, window: WindowPlan): AlertCon
  */
 function checkFixed(window: WindowPlan, problems: Problems): void {
   // How often windows begin: then the same one began a day ago.
-  const begins = "size" in window ? window.size : window.every;
-  if (begins.kind === "fixed" && MAX_DAY_SIZE_US % begins.us === 0) return;
+  const begins = "size" in window ? window.size : "every" in window ? window.every : null;
+  if (begins?.kind === "fixed" && MAX_DAY_SIZE_US % begins.us === 0) return;
   problems.add(
-    "a window of the calendar, or one that does not divide a day",
+    "sessions, a window of the calendar, or one that does not divide a day",
     "a window of a fixed length that divides a day",
     'against: "previous"',
   );
