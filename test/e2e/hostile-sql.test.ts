@@ -15,7 +15,7 @@ let pid: number;
 
 beforeAll(async () => {
   directory = await projectDirectory();
-  const limits = ["--query-timeout", "400ms", "--query-rows", "100000", "--memory", "256MiB"];
+  const limits = ["--query-timeout", "1s", "--query-rows", "100000", "--memory", "256MiB"];
   const project = eventsProject();
   server = await startServer({ directory: directory.path, project, args: limits });
   pid = server.enginePid();
