@@ -32,6 +32,7 @@ export {
 export { coalesce, col, when, type CastTarget, type Expression } from "./project/expression.ts";
 export { type TimePart, type TimeUnit } from "./project/expression.ts";
 export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";
+export { files, type FilesSpec, type SourceDefinition } from "./project/source.ts";
 export { type NewRow, type Row } from "./project/row.ts";
 export {
   file,

@@ -13,6 +13,7 @@ import { PROJECT_ERRORS } from "./error-catalog/project.ts";
 import { QUERY_ERRORS } from "./error-catalog/query.ts";
 import { SERVE_ERRORS } from "./error-catalog/serve.ts";
 import { SINKS_ERRORS } from "./error-catalog/sinks.ts";
+import { SOURCES_ERRORS } from "./error-catalog/sources.ts";
 import { STORAGE_ERRORS } from "./error-catalog/storage.ts";
 
 export const ERROR_CATALOG = {
@@ -23,6 +24,7 @@ export const ERROR_CATALOG = {
   ...STORAGE_ERRORS,
   ...ENGINE_ERRORS,
   ...INGEST_ERRORS,
+  ...SOURCES_ERRORS,
   ...QUERY_ERRORS,
   ...ALERTS_ERRORS,
   ...SINKS_ERRORS,

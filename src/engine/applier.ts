@@ -9,6 +9,7 @@ import { MAX_ERRORS_SHOWN, type Outcome } from "./outcome.ts";
 import { type Receipts } from "./receipts.ts";
 import { type Stage } from "./stage.ts";
 import { deadLettersOf } from "./stored-tables.ts";
+import { type Cursors } from "./cursors.ts";
 import { type Counters } from "./counters.ts";
 import { type Transaction } from "./transaction.ts";
 
@@ -17,6 +18,7 @@ export interface ApplierDeps {
   readonly stages: readonly Stage[];
   readonly receipts: Receipts;
   readonly counters: Counters;
+  readonly cursors: Cursors;
 }
 
 /** One decoded batch on its way: the staged rows that are its own. */
@@ -280,7 +282,9 @@ async function settle(
   if (header.idempotencyKey !== "") {
     deps.receipts.add(header.dataset, header.idempotencyKey, header.receivedAtUs, outcome);
   }
-  if (outcome.kind === "applied") deps.counters.add(header.dataset, outcome);
+  if (outcome.kind !== "applied") return;
+  deps.counters.add(header.dataset, outcome);
+  if (header.cursor !== undefined) deps.cursors.set(header.cursor);
 }
 
 /** Rows a statement: enough to be quick, few enough for a statement of bounded length. */

@@ -25,9 +25,15 @@ export type Control =
       readonly ids: readonly number[] | null;
     }
   /** For one stage alone, which knows what it means. */
-  | { readonly kind: "stage"; readonly stage: string; readonly command: unknown };
+  | { readonly kind: "stage"; readonly stage: string; readonly command: unknown }
+  /** A source lets go of what it will not read again. */
+  | {
+      readonly kind: "forget_cursors";
+      readonly source: string;
+      readonly keys: readonly string[];
+    };
 
-type LetterControl = Exclude<Control, { readonly kind: "stage" }>;
+type LetterControl = Extract<Control, { readonly dataset: string }>;
 
 export function encodeControl(control: Control): Uint8Array {
   return Buffer.from(JSON.stringify(control));

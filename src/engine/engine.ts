@@ -121,6 +121,9 @@ export interface Engine extends AsyncDisposable {
    * files.
    */
   exportSettled(table: string, options: ExportOptions): Promise<Exported | null>;
+  /** How far a source has come, by its own keys; the least recently changed first. */
+  cursors(source: string): ReadonlyMap<string, string>;
+  forgetCursors(source: string, keys: readonly string[]): Promise<void>;
 
   /** What SQL may name: for `query/`. */
   readonly relations: EngineRelations;

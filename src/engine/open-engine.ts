@@ -14,6 +14,7 @@ import { CheckpointHistory, Commits } from "./history.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
 import { batchesOf, stageBatches } from "./control.ts";
 import { Counters } from "./counters.ts";
+import { Cursors } from "./cursors.ts";
 import { type Engine } from "./engine.ts";
 import { Pipeline } from "./pipeline.ts";
 import { TableReading } from "./reading.ts";
@@ -50,6 +51,8 @@ export interface RecoveryProgress {
 
 interface OperatorState {
   readonly counters: Parameters<Counters["restore"]>[0];
+  /** Absent in state that an older version has written. */
+  readonly cursors?: Parameters<Cursors["restore"]>[0];
   readonly stages: Readonly<Record<string, unknown>>;
 }
 
@@ -70,8 +73,9 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
   );
   const lines = lineProtocolReader(plan, limits);
   const counters = new Counters();
+  const cursors = new Cursors();
   const receipts = new Receipts();
-  restoreOperators(store, counters, stages);
+  restoreOperators(store, counters, cursors, stages);
   openStages(stages, tables);
   const receiptTable = tables.get(RECEIPTS);
   if (receiptTable !== undefined) await receipts.load(connection, receiptTable);
@@ -83,6 +87,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     stages,
     receipts,
     counters,
+    cursors,
     onCommit: (changed) => commits.publish(changed),
   });
   writer.appliedPosition = store.position;
@@ -94,7 +99,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     connection: background,
     log,
     clock,
-    operatorState: () => operatorState(counters, stages),
+    operatorState: () => operatorState(counters, cursors, stages),
     onRecord: (record) => records.add(record),
   });
   const replayed = await replay(plan, deps, writer, checkpointer, decoder, lines);
@@ -113,6 +118,7 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
     store,
     tables,
     counters,
+    cursors,
     stages,
     ticking: deps.ticking,
     reading,
@@ -127,11 +133,13 @@ export async function openEngine(plan: Plan, deps: EngineDeps): Promise<Engine> 
 function restoreOperators(
   store: CheckpointStore,
   counters: Counters,
+  cursors: Cursors,
   stages: readonly Stage[],
 ): void {
   const state = store.operatorState as OperatorState | null;
   if (state === null) return;
   counters.restore(state.counters);
+  if (state.cursors !== undefined) cursors.restore(state.cursors);
   for (const stage of stages) {
     const own = state.stages[stage.name];
     if (own !== undefined) stage.restore(own);
@@ -142,9 +150,14 @@ function openStages(stages: readonly Stage[], tables: ReadonlyMap<string, Table>
   for (const stage of stages) stage.opened?.((name) => tables.get(name)?.nextSeq ?? 1);
 }
 
-function operatorState(counters: Counters, stages: readonly Stage[]): OperatorState {
+function operatorState(
+  counters: Counters,
+  cursors: Cursors,
+  stages: readonly Stage[],
+): OperatorState {
   return {
     counters: counters.state(),
+    cursors: cursors.state(),
     stages: Object.fromEntries(stages.map((stage) => [stage.name, stage.state()])),
   };
 }

@@ -16,6 +16,7 @@ import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
 import { batchesOf, type Control, encodeControl, stageBatches } from "./control.ts";
 import { type Counters } from "./counters.ts";
+import { type Cursors } from "./cursors.ts";
 import {
   type BatchHeader,
   type CommitListener,
@@ -60,6 +61,7 @@ export interface EngineParts {
   readonly store: CheckpointStore;
   readonly tables: ReadonlyMap<string, Table>;
   readonly counters: Counters;
+  readonly cursors: Cursors;
   readonly stages: readonly Stage[];
   readonly ticking: Ticking;
   readonly reading: TableReading;
@@ -310,6 +312,14 @@ export class RunningEngine implements Engine {
       ids: ids ?? letters.map((one) => one.id),
     });
     return { purged: letters.length };
+  }
+
+  cursors(source: string): ReadonlyMap<string, string> {
+    return this.#parts.cursors.of(source);
+  }
+
+  async forgetCursors(source: string, keys: readonly string[]): Promise<void> {
+    await this.#control({ kind: "forget_cursors", source, keys });
   }
 
   #control(control: Control): Promise<Outcome | null> {

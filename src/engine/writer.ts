@@ -8,6 +8,7 @@ import { type Plan } from "../plan/plan.ts";
 import { applyStaged } from "./applier.ts";
 import { applyControl, decodeControl } from "./control.ts";
 import { type Counters } from "./counters.ts";
+import { type Cursors } from "./cursors.ts";
 import { type Outcome, together } from "./outcome.ts";
 import { type Group, type Pending } from "./pipeline.ts";
 import { type Receipts } from "./receipts.ts";
@@ -22,6 +23,7 @@ export interface WriterDeps {
   readonly stages: readonly Stage[];
   readonly receipts: Receipts;
   readonly counters: Counters;
+  readonly cursors: Cursors;
   /** Called after each commit with the names of the tables that got rows. */
   readonly onCommit: (changed: readonly string[]) => void;
 }
@@ -48,7 +50,7 @@ export class Writer {
   }
 
   async #apply(group: Group): Promise<readonly (Outcome | null)[]> {
-    const { connection, tables, stages, receipts, counters } = this.#deps;
+    const { connection, tables, stages, receipts, counters, cursors } = this.#deps;
     const tx = new Transaction(connection, tables);
     try {
       const outcomes = await connection.transaction(async () => {
@@ -66,14 +68,14 @@ export class Writer {
         return group.entries.map((entry) => byPosition.get(entry.position) ?? null);
       });
       const changed = tx.commit();
-      for (const part of [receipts, counters]) part.commit();
+      for (const part of [receipts, counters, cursors]) part.commit();
       const last = group.entries.at(-1)?.position ?? this.appliedPosition;
       for (const stage of stages) stage.commit(last);
       this.#advance(group);
       if (changed.length > 0) this.#deps.onCommit(changed);
       return outcomes;
     } catch (error) {
-      for (const part of [receipts, counters, ...stages]) part.rollback();
+      for (const part of [receipts, counters, cursors, ...stages]) part.rollback();
       throw applyError(group, error);
     }
   }
@@ -84,11 +86,14 @@ export class Writer {
     }
     if (entry.header.kind !== "control") return;
     const control = decodeControl(entry.body);
-    if (control.kind !== "stage") await applyControl(tx, control);
-    else {
+    if (control.kind === "forget_cursors") {
+      this.#deps.cursors.forget(control.source, control.keys);
+    } else if (control.kind === "stage") {
       // A stage that the project no longer has is commanded by nobody.
       const stage = this.#deps.stages.find((one) => one.name === control.stage);
       await stage?.control?.(tx, control.command, entry.header.receivedAtUs);
+    } else {
+      await applyControl(tx, control);
     }
   }
 

@@ -2,7 +2,7 @@
 import { KurobeError } from "../core/errors.ts";
 import { type Engine, type Outcome } from "../engine/engine.ts";
 import { contentKey } from "../log/content-key.ts";
-import { type BodyFormat, type TimeUnit } from "../log/entry.ts";
+import { type BodyFormat, type Cursor, type TimeUnit } from "../log/entry.ts";
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type Plan } from "../plan/plan.ts";
 
@@ -23,6 +23,8 @@ export interface IngestRequest {
   readonly producer: string;
   /** Empty: a repeated request is a new one. */
   readonly idempotencyKey: string;
+  /** Where a source goes on once the rows are stored: it changes with them, or not at all. */
+  readonly cursor?: Cursor | undefined;
 }
 
 export interface LinesRequest {
@@ -49,6 +51,9 @@ export interface Ingest {
   /** The same for points, each of which goes to the dataset that takes its measurement. */
   acceptLines(request: LinesRequest): Promise<Outcome>;
   readonly pendingBytes: number;
+  /** How far a source has come, by its own keys; the least recently changed first. */
+  cursors(source: string): ReadonlyMap<string, string>;
+  forgetCursors(source: string, keys: readonly string[]): Promise<void>;
 }
 
 export interface Reservation extends Disposable {
@@ -123,6 +128,14 @@ class FrontDoor implements Ingest {
         held = 0;
       },
     };
+  }
+
+  cursors(source: string): ReadonlyMap<string, string> {
+    return this.#engine.cursors(source);
+  }
+
+  forgetCursors(source: string, keys: readonly string[]): Promise<void> {
+    return this.#engine.forgetCursors(source, keys);
   }
 
   async acceptLines({ body, timeUnit, producer, idempotencyKey }: LinesRequest): Promise<Outcome> {

@@ -1,5 +1,11 @@
 /** The part of an entry header that a frame carries as JSON: everything but kind and time. */
-import { type BatchEntry, type BodyFormat, type EntryHeader, type TimeUnit } from "./entry.ts";
+import {
+  type BatchEntry,
+  type BodyFormat,
+  type Cursor,
+  type EntryHeader,
+  type TimeUnit,
+} from "./entry.ts";
 import { type FrameKind } from "./segment-format.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -14,8 +20,8 @@ const UNITS: ReadonlySet<unknown> = new Set<TimeUnit>(["ns", "us", "ms", "s", "m
 
 export function encodeFields(header: EntryHeader): Uint8Array {
   if (header.kind !== "batch") return EMPTY;
-  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit } = header;
-  const fields = { dataset, format, onInvalid, producer, idempotencyKey, timeUnit };
+  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor } = header;
+  const fields = { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor };
   return Buffer.from(JSON.stringify(fields), "utf8");
 }
 
@@ -26,7 +32,8 @@ export function decodeFields(
   bytes: Uint8Array,
 ): EntryHeader | undefined {
   if (kind !== "batch") return { kind, receivedAtUs };
-  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit } = parseObject(bytes);
+  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor } =
+    parseObject(bytes);
   if (typeof dataset !== "string" || typeof producer !== "string") return undefined;
   if (typeof idempotencyKey !== "string" || !isFormat(format)) return undefined;
   if (onInvalid !== "dead_letter" && onInvalid !== "reject") return undefined;
@@ -39,8 +46,19 @@ export function decodeFields(
     producer,
     idempotencyKey,
   };
-  if (timeUnit === undefined) return header;
-  return isUnit(timeUnit) ? { ...header, timeUnit } : undefined;
+  if (timeUnit !== undefined && !isUnit(timeUnit)) return undefined;
+  if (cursor !== undefined && !isCursor(cursor)) return undefined;
+  return {
+    ...header,
+    ...(timeUnit === undefined ? {} : { timeUnit }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
+}
+
+function isCursor(value: unknown): value is Cursor {
+  if (typeof value !== "object" || value === null) return false;
+  const { source, key, value: place } = value as Partial<Record<keyof Cursor, unknown>>;
+  return [source, key, place].every((part) => typeof part === "string");
 }
 
 function isUnit(value: unknown): value is TimeUnit {

@@ -5,6 +5,14 @@ export type BodyFormat = "ndjson" | "json" | "csv" | "parquet" | "lineprotocol";
 /** What the numbers that are timestamps count, in line protocol. */
 export type TimeUnit = "ns" | "us" | "ms" | "s" | "m" | "h";
 
+/** How far a source has come with one of the things that it reads. */
+export interface Cursor {
+  readonly source: string;
+  readonly key: string;
+  /** Only the source knows what it means. */
+  readonly value: string;
+}
+
 export interface BatchEntry {
   readonly kind: "batch";
   readonly dataset: string;
@@ -19,6 +27,8 @@ export interface BatchEntry {
   readonly idempotencyKey: string;
   /** Of line protocol only. Absent: nanoseconds. */
   readonly timeUnit?: TimeUnit | undefined;
+  /** Where its source goes on once these rows are stored. */
+  readonly cursor?: Cursor | undefined;
 }
 
 /** A decision that needed a wall clock, written down so that replay needs none. */

@@ -142,6 +142,21 @@ export interface NamedAggregate {
   readonly aggregate: Aggregate;
 }
 
+export interface SourcePlan {
+  readonly kind: "files";
+  readonly name: string;
+  /** The dataset that its rows go to. */
+  readonly into: string;
+  /** A pattern, relative to the project file's folder. */
+  readonly path: string;
+  /** Null: by the file's ending. */
+  readonly format: "ndjson" | "json" | "csv" | "parquet" | null;
+  readonly follow: boolean;
+  readonly settleUs: number;
+  readonly everyUs: number;
+  readonly after: "keep" | "delete";
+}
+
 export interface Plan {
   readonly formatVersion: 1;
   readonly name: string;
@@ -153,6 +168,8 @@ export interface Plan {
   readonly sinks: readonly SinkPlan[];
   /** Sorted by name. */
   readonly alerts: readonly AlertPlan[];
+  /** Sorted by name. Not part of the fingerprint: nothing that is stored depends on them. */
+  readonly sources?: readonly SourcePlan[] | undefined;
   /** SHA-256 of the rest in canonical JSON. */
   readonly fingerprint: string;
 }

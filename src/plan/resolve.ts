@@ -9,6 +9,7 @@ import { type Problem, Problems, show } from "./problem.ts";
 import { isRecord, resolveDataset } from "./resolve-dataset.ts";
 import { resolveAlert } from "./resolve-alert.ts";
 import { resolveSink } from "./resolve-sink.ts";
+import { resolveSources } from "./resolve-source.ts";
 import { resolveWindow } from "./resolve-window.ts";
 
 const MAX_RELATIONS = 1000;
@@ -35,7 +36,7 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
       "defineProject({ name: …, datasets: { … } })",
     );
   }
-  problems.unknownKeys(spec, ["name", "datasets", "windows", "alerts", "sinks"]);
+  problems.unknownKeys(spec, ["name", "datasets", "windows", "sources", "alerts", "sinks"]);
   const name = resolveName(spec["name"], problems.at("name"));
   const declared = relations(spec["datasets"], problems.at("datasets"), true);
   const declaredWindows = relations(spec["windows"], problems.at("windows"), false);
@@ -85,7 +86,14 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     sinks: [...sinks].sort(byName),
     alerts: [...alerts].sort(byName),
   };
-  return { ...content, fingerprint: fingerprintOf(content) };
+  const found = resolveSources(
+    spec["sources"],
+    content.datasets,
+    sources.nameOf,
+    problems.at("sources"),
+  );
+  const own = found.length === 0 ? {} : { sources: found };
+  return { ...content, ...own, fingerprint: fingerprintOf(content) };
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

@@ -13,6 +13,7 @@ import { openQuery, type Query } from "../query/query.ts";
 import { DEFAULT_SERVE_SETTINGS, type ServeSettings } from "../serve/serve-settings.ts";
 import { openServer } from "../serve/server.ts";
 import { type SinkStatus } from "../sinks/sinks.ts";
+import { openSources } from "../sources/sources.ts";
 import { type EngineOrder, type EngineReport } from "./engine-messages.ts";
 import { openPlatform, type Platform } from "./open-platform.ts";
 import { type Settings } from "./settings.ts";
@@ -68,7 +69,9 @@ export async function openRunningProject(
   );
   const { engine, ingest, database, sinks, alarms } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
+  const sources = opening.own(openSources(plan, { ingest, directory: order.projectDirectory }));
   server.open({
+    sources: () => sources.status(),
     ingest,
     engine,
     database,
@@ -93,6 +96,7 @@ export async function openRunningProject(
     failed: Promise.race([engine.failed, takenOver(platform)]),
     [Symbol.asyncDispose]: async () => {
       // Requests that are being answered still need the rooms behind the doors.
+      await sources[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
       await lifetime[Symbol.asyncDispose]();
     },

@@ -9,6 +9,7 @@ export type Kind =
   | "column"
   | "expression"
   | "secret"
+  | "source"
   | "sink"
   | "alert"
   | "condition";

@@ -3,6 +3,7 @@ import { BRAND, type Branded } from "./brand.ts";
 import { type AlertDefinition } from "./alert.ts";
 import { type DatasetDefinition } from "./dataset.ts";
 import { type SinkDefinition } from "./sink.ts";
+import { type SourceDefinition } from "./source.ts";
 import { type WindowDefinition } from "./window.ts";
 
 export interface ProjectSpec {
@@ -14,6 +15,8 @@ export interface ProjectSpec {
   readonly alerts?: Readonly<Record<string, AlertDefinition>>;
   /** Where rows and results are delivered to. */
   readonly sinks?: Readonly<Record<string, SinkDefinition>>;
+  /** What brings records in by itself. */
+  readonly sources?: Readonly<Record<string, SourceDefinition>>;
 }
 
 export interface ProjectDefinition<S extends ProjectSpec = ProjectSpec> extends Branded<"project"> {

@@ -12,6 +12,8 @@ export interface Rooms {
   readonly alarms: ServedAlarms;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
+  /** Plain JSON; left out where nothing is read by itself. */
+  readonly sources?: () => readonly object[];
   /**
    * Checks the hash of every durable file. Yields what should be shown, one object a file, and
    * throws the coded error of the first damage that it cannot go on from.

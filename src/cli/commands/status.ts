@@ -33,6 +33,7 @@ interface Status {
   readonly datasets: readonly DatasetStatus[];
   readonly windows: readonly WindowStatus[];
   readonly sinks: readonly SinkState[];
+  readonly sources: readonly SourceStatus[];
   readonly process: { readonly pid: number; readonly rssBytes: number };
 }
 
@@ -56,10 +57,24 @@ interface WindowStatus {
   readonly closedUntil: string | null;
 }
 
+interface SourceStatus {
+  readonly name: string;
+  readonly into: string;
+  readonly state: string;
+  readonly filesWaiting: number;
+  readonly waitingBytes: number;
+  readonly filesDone: number;
+  readonly filesRejected: number;
+  readonly rows: number;
+  readonly lastProblem: { readonly path: string | null; readonly reason: string } | null;
+}
+
 export const status = defineCommand({
   name: "status",
   summary: "Show what the engine holds and does",
-  description: ["Datasets with their rows and watermark, windows, the log, the last checkpoint."],
+  description: [
+    "Datasets with rows and watermark, windows, sources, the log, the last checkpoint.",
+  ],
   options: { ...CLIENT_OPTIONS },
   examples: [
     { prose: "Now", line: "kurobe status" },
@@ -77,6 +92,7 @@ export const status = defineCommand({
       output.line();
       showSinks(answer.sinks, output);
     }
+    showSources(answer.sources, output);
   },
 });
 
@@ -165,4 +181,36 @@ function describeCheckpoint({
 }: NonNullable<Status["lastCheckpoint"]>): string {
   const took = elapsedMs === 0 ? "" : `, took ${showElapsed(elapsedMs)}`;
   return `number ${number} at ${showTime(createdAt)}${took}`;
+}
+
+function showSources(sources: readonly SourceStatus[], output: Output): void {
+  if (sources.length === 0) return;
+  output.line();
+  output.table(
+    [
+      { name: "source" },
+      { name: "into" },
+      { name: "state" },
+      { name: "rows", align: "right" },
+      { name: "done", align: "right" },
+      { name: "waiting", align: "right" },
+      { name: "lag", align: "right" },
+      { name: "rejected", align: "right" },
+    ],
+    sources.map((each) => [
+      each.name,
+      each.into,
+      each.state,
+      showCount(each.rows),
+      showCount(each.filesDone),
+      showCount(each.filesWaiting),
+      showBytes(each.waitingBytes),
+      showCount(each.filesRejected),
+    ]),
+  );
+  for (const { name, lastProblem } of sources) {
+    if (lastProblem === null) continue;
+    const where = lastProblem.path === null ? name : `${name}, ${lastProblem.path}`;
+    output.line(`  ${output.paint.red("!")} ${where}: ${lastProblem.reason}`);
+  }
 }

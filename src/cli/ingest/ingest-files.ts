@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type Terminal } from "../terminal.ts";
 import { type InputFile, readInput } from "./input-file.ts";
-import { type Piece, splitFile } from "./split-file.ts";
+import { type Piece, splitFile } from "../../sources/split-file.ts";
 import { idempotencyKey, type RowsAnswer, sendBody, type SendOptions } from "./send-body.ts";
 
 export interface IngestJob {

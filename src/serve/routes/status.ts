@@ -34,6 +34,7 @@ export function statusRoutes(app: FastifyInstance, door: Door): void {
       datasets: status.datasets.map(datasetBody),
       windows: status.windows.map(windowBody),
       sinks: door.rooms.sinks.status().map(sinkBody),
+      sources: door.rooms.sources?.() ?? [],
       process: {
         pid: process.pid,
         node: process.versions.node,

@@ -125,6 +125,6 @@ describe("splitting", () => {
 
   it("refuses a record without an end instead of filling the memory", async () => {
     const endless = split(`a,b\n"${"x".repeat(500)}`, 10, { format: "csv", maxBytes: 300 });
-    await expect(endless).rejects.toMatchObject({ code: "KRB_CLI_FILE" });
+    await expect(endless).rejects.toMatchObject({ code: "KRB_SOURCES_RECORD" });
   });
 });

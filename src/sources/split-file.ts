@@ -1,9 +1,10 @@
 /** Cuts a file into bodies at record borders, so that a large file needs little memory. */
-import { KurobeError } from "../../core/errors.ts";
-import { type InputFormat } from "./input-file.ts";
+import { KurobeError } from "../core/errors.ts";
 import { CsvBorders, firstRecordEnd, LineBorders, type RecordBorders } from "./record-borders.ts";
 
 const LF = 0x0a;
+
+export type FileFormat = "ndjson" | "json" | "csv" | "parquet";
 
 export interface Piece {
   readonly bytes: Uint8Array;
@@ -14,12 +15,14 @@ export interface Piece {
 }
 
 export interface SplitOptions {
-  readonly format: InputFormat;
+  readonly format: FileFormat;
   readonly targetBytes: number;
   /** No record, and no file that cannot be cut, may be larger. */
   readonly maxBytes: number;
   /** For messages. */
   readonly path: string;
+  /** Leaves out a last record that has no end yet. */
+  readonly isGrowing?: boolean;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function* splitFile(
  * The cuts depend on the bytes alone, not on how they came: a pipe that is sent again is cut at the
  * same places, and its bodies are recognised.
  */
-async function* cut(
+export async function* cut(
   chunks: AsyncIterable<Uint8Array>,
   options: SplitOptions,
 ): AsyncGenerator<Uint8Array> {
@@ -60,7 +63,8 @@ async function* cut(
     else yield* cutChunk(chunk, borders, collected, options.targetBytes);
     if (collected.sizeBytes > options.maxBytes) throw tooLarge(options);
   }
-  if (collected.sizeBytes > 0) yield collected.take(collected.sizeBytes);
+  const rest = options.isGrowing === true ? collected.borderBytes : collected.sizeBytes;
+  if (rest > 0) yield collected.take(rest);
 }
 
 /**
@@ -107,7 +111,7 @@ class Collected {
   }
 }
 
-function bordersOf(format: InputFormat): RecordBorders | undefined {
+function bordersOf(format: FileFormat): RecordBorders | undefined {
   switch (format) {
     case "ndjson":
       return new LineBorders();
@@ -139,7 +143,7 @@ function isBlank(bytes: Uint8Array): boolean {
 function tooLarge({ format, maxBytes, path }: SplitOptions): KurobeError {
   const isCut = bordersOf(format) !== undefined;
   return new KurobeError(
-    "KRB_CLI_FILE",
+    "KRB_SOURCES_RECORD",
     isCut
       ? `${path} has a record of more than ${maxBytes} bytes`
       : `${path} has more than ${maxBytes} bytes, and ${format} files are sent whole`,
