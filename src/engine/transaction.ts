@@ -5,8 +5,8 @@ import { type RelationOptions, type Table, dayOf, daySql } from "./table.ts";
 
 /** Of rows that are about to be stored. */
 interface Arrival {
-  /** How far `_seq` moves on. */
-  readonly span: number;
+  /** How far `_seq` moves on: a number, or by as many as are stored. */
+  readonly span: number | "rows";
   /** Whether the rows may repeat keys that are stored, or each other's. */
   readonly repeats: "never" | "always" | "check";
   readonly rangeUs?: { readonly min: bigint; readonly max: bigint } | undefined;
@@ -21,6 +21,7 @@ export interface InsertOptions extends Arrival {
 }
 
 export interface AppendOptions extends Arrival {
+  readonly span: number;
   /** The table's columns in order, but `_seq`. */
   readonly columns: readonly ColumnData[];
   /** The rows of them that are stored; a row's `_seq` is the first one plus its number. */
@@ -88,7 +89,7 @@ export class Transaction {
 
   async #arrived(table: Table, draft: Draft, rows: number, arrival: Arrival): Promise<void> {
     const firstSeq = draft.nextSeq;
-    draft.nextSeq += arrival.span;
+    draft.nextSeq += arrival.span === "rows" ? rows : arrival.span;
     draft.rows += rows;
     if (table.isKeyed && rows > 0 && arrival.repeats !== "never") {
       await this.#markDays(table, draft, firstSeq, arrival);

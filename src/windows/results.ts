@@ -23,21 +23,13 @@ export async function insertResults(
   const selected = results.values.map(
     (value, index) => sql`${value} AS ${sql.id(names[index] ?? "")}`,
   );
-  await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE _new_results AS
-        SELECT ${sql.join(selected)}, row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
-          FROM ${results.from}`,
-  );
-  const [count] = await tx.connection.rows<{ rows: bigint }>(
-    sql`SELECT count(*) AS rows FROM temp._new_results`,
-  );
-  const rows = Number(count?.rows ?? 0n);
-  if (rows === 0) return 0;
-  await tx.insert(window.name, {
+  const { rows } = await tx.insert(window.name, {
     columns: sql.join(names.map((name) => sql.id(name))),
-    from: sql`temp._new_results`,
+    from: sql`(SELECT ${sql.join(selected)},
+                 row_number() OVER (ORDER BY ${sql.join(results.order)}) - 1 AS _place
+            FROM ${results.from}) AS n`,
     offset: sql`_place`,
-    span: rows,
+    span: "rows",
     repeats,
   });
   return rows;
