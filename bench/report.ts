@@ -1,5 +1,5 @@
 /**
- * Writes the tables of docs/benchmarks.md out of a result file; the text around them stays.
+ * Writes the tables of docs/benchmarks.md out of result files; the text around them stays.
  *
  *   npx tsx bench/report.ts bench/results/2026-01-31-full.json
  */
@@ -14,16 +14,20 @@ const BEGIN = "<!-- figures: begin (written by bench/report.ts) -->";
 const END = "<!-- figures: end -->";
 
 function main(): void {
-  const [file] = process.argv.slice(2);
-  if (file === undefined)
+  const files = process.argv.slice(2);
+  if (files.length === 0)
     throw new Error("name a result file: npx tsx bench/report.ts bench/results/<file>.json");
-  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   const target = join(REPOSITORY, "docs", "benchmarks.md");
   const text = readFileSync(target, "utf8");
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`${target} has no place for the figures`);
-  const tables = markdown(report, file.slice(file.indexOf("bench/results/")));
+  const tables = files
+    .map((file) => {
+      const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+      return markdown(report, file.slice(file.indexOf("bench/results/")));
+    })
+    .join("\n");
   writeFileSync(target, `${text.slice(0, begin)}${BEGIN}\n\n${tables}\n${text.slice(end)}`);
 }
 
