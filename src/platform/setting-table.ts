@@ -141,8 +141,8 @@ export const SETTINGS = {
     kind: "size",
     min: 16 * MIB,
     max: 4096 * GIB,
-    default: ({ memoryBytes }) => within(wholeMib(memoryBytes / 16), 64 * MIB, GIB),
-    defaultProse: "a sixteenth of the machine's memory, from 64MiB to 1GiB",
+    default: ({ memoryBytes }) => within(wholeMib(memoryBytes / 16), 64 * MIB, 256 * MIB),
+    defaultProse: "a sixteenth of the machine's memory, from 64MiB to 256MiB",
     prose: "A checkpoint starts early when the rows in memory take this much.",
   },
   threads: {

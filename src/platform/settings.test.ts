@@ -38,7 +38,7 @@ describe("settings", () => {
       port: 4186,
       token: null,
       memoryLimitBytes: 2 * GIB,
-      memoryTableBytes: GIB / 2,
+      memoryTableBytes: GIB / 4,
       threads: 2,
       checkpointIntervalMs: 30_000,
       logLevel: "info",
