@@ -1,7 +1,9 @@
 /**
- * Writes the tables of docs/benchmarks.md out of result files; the text around them stays.
+ * Writes the tables of docs/benchmarks.md out of result files; the text around them stays. Of a
+ * file, the cases behind the equals sign, or all.
  *
  *   npx tsx bench/report.ts bench/results/2026-01-31-full.json
+ *   npx tsx bench/report.ts bench/results/a.json=ingest,stall bench/results/b.json=growth
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,9 +25,13 @@ function main(): void {
   const end = text.indexOf(END);
   if (begin < 0 || end < begin) throw new Error(`${target} has no place for the figures`);
   const tables = files
-    .map((file) => {
+    .map((argument) => {
+      const [file = "", chosen] = argument.split("=");
       const report = JSON.parse(readFileSync(file, "utf8")) as Report;
-      return markdown(report, file.slice(file.indexOf("bench/results/")));
+      const cases = report.cases.filter(
+        ({ name }) => chosen === undefined || chosen.split(",").includes(name),
+      );
+      return markdown({ ...report, cases }, file.slice(file.indexOf("bench/results/")));
     })
     .join("\n");
   writeFileSync(target, `${text.slice(0, begin)}${BEGIN}\n\n${tables}\n${text.slice(end)}`);
