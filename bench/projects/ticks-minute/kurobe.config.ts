@@ -1,40 +1,7 @@
-import {
-  column,
-  count,
-  dataset,
-  defineProject,
-  first,
-  last,
-  max,
-  min,
-  sum,
-  tumbling,
-} from "kurobe";
+import { dataset, defineProject, tumbling } from "kurobe";
+import { BAR, TICKS } from "../ticks.ts";
 
-const ticks = dataset({
-  columns: {
-    // Parquet has no zone here; text has its Z.
-    ts: column.timestamp({ zone: "UTC" }),
-    symbol: column.text(),
-    price: column.float64(),
-    qty: column.int64(),
-  },
-  eventTime: "ts",
-  watermark: { outOfOrderness: "5s" },
-});
-
-const ohlc = tumbling({
-  from: ticks,
-  size: "60s",
-  by: ["symbol"],
-  measure: {
-    open: first("price"),
-    high: max("price"),
-    low: min("price"),
-    close: last("price"),
-    volume: sum("qty"),
-    trades: count(),
-  },
-});
+const ticks = dataset(TICKS);
+const ohlc = tumbling({ from: ticks, size: "60s", ...BAR });
 
 export default defineProject({ name: "ticks", datasets: { ticks }, windows: { ohlc } });
