@@ -6,7 +6,7 @@ import { PlainTimeReader } from "./plain-time.ts";
 import { BYTE } from "./plain-value.ts";
 import { type RowColumn, type RowColumns } from "./row-columns.ts";
 import { type PlainReader, type RowShape } from "./row-shape.ts";
-import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
+import { type LineReader, scanLines, type ScanLimits, type ScanTarget } from "./scan.ts";
 
 export interface CsvHeader {
   /** Names as they stand in the header, unquoted. */
@@ -78,53 +78,21 @@ function recordEnd(body: Uint8Array, start: number): number {
  * shape of the file's i-th column. Line numbers are physical lines, counted from the header (line
  * 1). Gives the number of rows, plain or not.
  */
-export async function scanCsv(
+export function scanCsv(
   body: Uint8Array,
   header: CsvHeader,
   shape: RowShape,
   fileColumns: readonly number[],
   limits: ScanLimits,
-  { columns, clock, onSuspect }: ScanTarget,
+  target: ScanTarget,
 ): Promise<number> {
-  const scanner = new RecordScanner(body, shape, fileColumns, columns, limits.maxEventTimeUs);
-  const turns = new Turns();
-  let rows = 0;
-  let line = 2;
-  for (let start = header.bodyStart; start < body.length;) {
-    if (turns.isOver(start)) await turns.next(start);
-    let end = limits.everyLine ? -1 : scanner.plainRecordEnd(start);
-    let lines = 1;
-    if (end >= 0 && end - start <= limits.maxLineBytes) {
-      columns.add();
-      clock.note(scanner.timeUs);
-      rows++;
-    } else {
-      columns.abandon();
-      end = recordEnd(body, start);
-      lines += countLineBreaks(body, start, end);
-      if (!isBlankRecord(body, start, end)) {
-        rows++;
-        if (!onSuspect({ line, start, end })) return rows;
-      }
-    }
-    line += lines;
-    start = end + 1;
-  }
-  return rows;
-}
-
-function isBlankRecord(body: Uint8Array, start: number, end: number): boolean {
-  return end === start || (end === start + 1 && body[start] === BYTE.CR);
-}
-
-function countLineBreaks(body: Uint8Array, start: number, end: number): number {
-  let count = 0;
-  for (let at = start; at < end; at++) if (body[at] === BYTE.LF) count++;
-  return count;
+  const { columns } = target;
+  const reader = new CsvRecords(body, shape, fileColumns, columns, limits.maxEventTimeUs);
+  return scanLines(body, { start: header.bodyStart, line: 2 }, reader, limits, target);
 }
 
 /** The hot loop over one body. */
-class RecordScanner {
+class CsvRecords implements LineReader {
   readonly #body: Uint8Array;
   readonly #shape: RowShape;
   readonly #fileColumns: readonly number[];
@@ -153,11 +121,7 @@ class RecordScanner {
     this.#maxEventTimeUs = maxEventTimeUs;
   }
 
-  /**
-   * Offset of the record's line break when every field is plain, else -1. The row is written and
-   * does not count yet.
-   */
-  plainRecordEnd(start: number): number {
+  plainEnd(start: number): number {
     const body = this.#body;
     const last = this.#fileColumns.length - 1;
     this.#rows.makeRoom();
@@ -179,6 +143,20 @@ class RecordScanner {
     if (at !== body.length && body[at] !== BYTE.LF) return -1;
     for (const column of this.#absent) this.#rows.setMissing(column);
     return at;
+  }
+
+  end(start: number): number {
+    return recordEnd(this.#body, start);
+  }
+
+  isBlank(start: number, end: number): boolean {
+    return end === start || (end === start + 1 && this.#body[start] === BYTE.CR);
+  }
+
+  breaks(start: number, end: number): number {
+    let count = 0;
+    for (let at = start; at < end; at++) if (this.#body[at] === BYTE.LF) count++;
+    return count;
   }
 
   #field(column: number, start: number, end: number, isQuoted: boolean): boolean {

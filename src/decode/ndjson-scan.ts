@@ -8,7 +8,7 @@ import { PlainTimeReader } from "./plain-time.ts";
 import { BYTE } from "./plain-value.ts";
 import { type RowColumn, type RowColumns } from "./row-columns.ts";
 import { type PlainReader, type RowShape } from "./row-shape.ts";
-import { type ScanLimits, type ScanTarget, Turns } from "./scan.ts";
+import { type LineReader, scanLines, type ScanLimits, type ScanTarget } from "./scan.ts";
 
 /** How far a nested JSON value may go before the exact lane has to look at it. */
 const MAX_PLAIN_DEPTH = 32;
@@ -22,55 +22,21 @@ const IS_NUMBER = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /** Gives the number of rows, plain or not; blank lines do not count. */
-export async function scanNdjson(
+export function scanNdjson(
   body: Uint8Array,
   shape: RowShape,
   limits: ScanLimits,
-  { columns, clock, onSuspect }: ScanTarget,
+  target: ScanTarget,
 ): Promise<number> {
-  const scanner = new LineScanner(body, shape, columns, limits.maxEventTimeUs);
-  const turns = new Turns();
-  let rows = 0;
-  let line = 0;
-  for (let start = 0; start < body.length;) {
-    if (turns.isOver(start)) await turns.next(start);
-    line++;
-    let end = limits.everyLine ? -1 : scanner.plainLineEnd(start);
-    if (end >= 0 && end - start <= limits.maxLineBytes) {
-      columns.add();
-      clock.note(scanner.timeUs);
-      rows++;
-    } else {
-      columns.abandon();
-      end = lineEnd(body, start);
-      if (!isBlank(body, start, end)) {
-        rows++;
-        if (!onSuspect({ line, start, end })) return rows;
-      }
-    }
-    start = end + 1;
-  }
-  return rows;
-}
-
-function lineEnd(body: Uint8Array, start: number): number {
-  const end = body.indexOf(BYTE.LF, start);
-  return end < 0 ? body.length : end;
-}
-
-export function isBlank(body: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const byte = body[at] as number;
-    if (byte !== BYTE.SPACE && byte !== BYTE.TAB && byte !== BYTE.CR) return false;
-  }
-  return true;
+  const reader = new JsonLines(body, shape, target.columns, limits.maxEventTimeUs);
+  return scanLines(body, { start: 0, line: 1 }, reader, limits, target);
 }
 
 /**
  * The hot loop. Steps take an offset and give the one behind what they read, or -1: an offset that
  * stays in a register is quicker than one in a field.
  */
-class LineScanner {
+class JsonLines implements LineReader {
   readonly #body: Uint8Array;
   readonly #shape: RowShape;
   readonly #maxEventTimeUs: number;
@@ -102,11 +68,7 @@ class LineScanner {
     this.#seen = new Int32Array(shape.columns.length).fill(-1);
   }
 
-  /**
-   * Offset of the line's end when the line is plain, else -1. The row is written and does not count
-   * yet.
-   */
-  plainLineEnd(start: number): number {
+  plainEnd(start: number): number {
     const body = this.#body;
     this.#rows.makeRoom();
     this.#row = this.#rows.rows;
@@ -134,6 +96,23 @@ class LineScanner {
       if (body[at] !== BYTE.COMMA) return -1;
     }
     return this.#hasAll(mark + 1) ? this.#end(at + 1) : -1;
+  }
+
+  end(start: number): number {
+    const end = this.#body.indexOf(BYTE.LF, start);
+    return end < 0 ? this.#body.length : end;
+  }
+
+  isBlank(start: number, end: number): boolean {
+    for (let at = start; at < end; at++) {
+      const byte = this.#body[at] as number;
+      if (byte !== BYTE.SPACE && byte !== BYTE.TAB && byte !== BYTE.CR) return false;
+    }
+    return true;
+  }
+
+  breaks(): number {
+    return 0;
   }
 
   #hasAll(mark: number): boolean {

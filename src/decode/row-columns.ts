@@ -244,9 +244,7 @@ export class RowColumns {
 
   /** Call before a row is written. */
   makeRoom(): void {
-    if (this.rows < this.#capacity) return;
-    this.#capacity *= 2;
-    for (const column of this.columns) column.grow(this.#capacity);
+    if (this.rows === this.#capacity) this.reserve(this.rows + 1);
   }
 
   /** For as many rows as are to be expected. */

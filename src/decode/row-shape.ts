@@ -1,7 +1,7 @@
 /** What the byte scanners must know of a dataset's columns, laid out for a hot loop. */
 import { type ColumnPlan, type DatasetPlan } from "../plan/plan.ts";
 import { exactValue } from "./exact-value.ts";
-import { plainDate, plainFloat, plainInteger, plainUnits } from "./plain-value.ts";
+import { BYTE, plainDate, plainFloat, plainInteger, plainUnits } from "./plain-value.ts";
 import { type RowColumn } from "./row-columns.ts";
 
 export interface RowShape {
@@ -104,21 +104,21 @@ function plainReader(column: ColumnPlan): PlainReader {
 }
 
 /** 16 to 18 digits: beyond a double, and as long as many an id. */
-export function readLongInteger(
+function readLongInteger(
   into: RowColumn,
   row: number,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): boolean {
-  const isNegative = bytes[start] === 45;
+  const isNegative = bytes[start] === BYTE.MINUS;
   const first = isNegative ? start + 1 : start;
   const digits = end - first;
   if (digits < 16 || digits > 18) return false;
   const high = plainInteger(bytes, first, end - 9);
   let low = 0;
   for (let at = end - 9; at < end; at++) {
-    const digit = (bytes[at] as number) - 48;
+    const digit = (bytes[at] as number) - BYTE.ZERO;
     if (digit < 0 || digit > 9) return false;
     low = low * 10 + digit;
   }

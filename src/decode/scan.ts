@@ -41,7 +41,7 @@ export class RowClock {
 const BYTES_A_TURN = 512 * 1024;
 
 /** Lets go of the thread now and then. Caller: `if (turns.isOver(at)) await turns.next(at)`. */
-export class Turns {
+class Turns {
   #until = BYTES_A_TURN;
 
   isOver(at: number): boolean {
@@ -88,4 +88,58 @@ export interface ScanLimits {
   readonly maxLineBytes: number;
   /** No line is taken for plain: the body is not UTF-8, and the exact lane can say where. */
   readonly everyLine: boolean;
+}
+
+/** Knows how the lines of one format begin and end. */
+export interface LineReader {
+  /** Event time of the plain line that was read last. */
+  readonly timeUs: number;
+  /**
+   * Offset of the line's end when the line is plain, else -1. The row is written and does not count
+   * yet.
+   */
+  plainEnd(start: number): number;
+  /** Offset of the line's end, whatever it holds. */
+  end(start: number): number;
+  isBlank(start: number, end: number): boolean;
+  /** Line breaks inside of the line. */
+  breaks(start: number, end: number): number;
+}
+
+/**
+ * Takes plain lines into the columns and hands the others on, in their order. `from` is the offset
+ * and the number of the first line. Gives the number of rows, plain or not; blank lines do not
+ * count.
+ */
+export async function scanLines(
+  body: Uint8Array,
+  from: { readonly start: number; readonly line: number },
+  reader: LineReader,
+  limits: ScanLimits,
+  { columns, clock, onSuspect }: ScanTarget,
+): Promise<number> {
+  const turns = new Turns();
+  let rows = 0;
+  let { start, line } = from;
+  while (start < body.length) {
+    if (turns.isOver(start)) await turns.next(start);
+    let end = limits.everyLine ? -1 : reader.plainEnd(start);
+    let breaks = 0;
+    if (end >= 0 && end - start <= limits.maxLineBytes) {
+      columns.add();
+      clock.note(reader.timeUs);
+      rows++;
+    } else {
+      columns.abandon();
+      end = reader.end(start);
+      breaks = reader.breaks(start, end);
+      if (!reader.isBlank(start, end)) {
+        rows++;
+        if (!onSuspect({ line, start, end })) return rows;
+      }
+    }
+    line += 1 + breaks;
+    start = end + 1;
+  }
+  return rows;
 }
