@@ -34,16 +34,9 @@ export { type TimePart, type TimeUnit } from "./project/expression.ts";
 export { defineProject, type ProjectDefinition, type ProjectSpec } from "./project/project.ts";
 export { files, type FilesSpec, type SourceDefinition } from "./project/source.ts";
 export { type NewRow, type Row } from "./project/row.ts";
-export {
-  file,
-  secret,
-  webhook,
-  type FileSpec,
-  type Secret,
-  type SecretText,
-  type SinkDefinition,
-  type WebhookSpec,
-} from "./project/sink.ts";
+export { secret, type Secret, type SecretText, type SinkDefinition } from "./project/sink.ts";
+export { file, type FileSpec } from "./project/sink-file.ts";
+export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
 export {
   hopping,
   session,

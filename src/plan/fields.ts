@@ -2,7 +2,7 @@
 import { isBranded } from "../project/brand.ts";
 import { durationUs, isRecord } from "./resolve-dataset.ts";
 import { type Problems, show } from "./problem.ts";
-import { type SecretTextPlan } from "./sink-plan.ts";
+import { type SecretTextPlan } from "./sinks/sink-base.ts";
 
 const SECRET_NAME = /^[A-Z][A-Z0-9_]{0,127}$/;
 

@@ -49,46 +49,13 @@ export interface SinkSpec {
   readonly maxBacklog?: number;
 }
 
-export interface WebhookSpec extends SinkSpec {
-  readonly url: SecretText;
-  /** Signs each request as Standard Webhooks says: `whsec_…` in base64, or any text. */
-  readonly secret?: SecretText;
-  readonly headers?: Readonly<Record<string, SecretText>>;
-  /** For one request, from the connection to the end of the answer. Default `"10s"`. */
-  readonly timeout?: Duration;
-  /** Rows a request; above 1 the body has a list. Default 1. */
-  readonly batch?: number;
-  /** Requests at once; those of one key stay in order. Default 4. */
-  readonly concurrency?: number;
-  /** Also loopback, link-local and private addresses, and plain http. Default false. */
-  readonly allowPrivateAddresses?: boolean;
-}
-
-export interface FileSpec extends SinkSpec {
-  /** Absolute, or from the project's folder. */
-  readonly directory: string;
-  /** Default `"ndjson"`. */
-  readonly format?: "ndjson" | "csv" | "parquet";
-  /** A folder for each day or hour of the rows' event time (UTC). Default `"day"`. */
-  readonly partition?: "none" | "day" | "hour";
-}
-
 export interface SinkDefinition extends Branded<"sink"> {
   readonly kind: string;
   /** As written; `plan/resolve-sink.ts` checks it. */
   readonly spec: unknown;
 }
 
-function sink(kind: string, spec: unknown): SinkDefinition {
+/** What the functions that declare a sink share: `webhook`, `file`, … */
+export function declareSink(kind: string, spec: SinkSpec): SinkDefinition {
   return Object.freeze({ [BRAND]: "sink" as const, kind, spec });
-}
-
-/** POSTs each row as JSON, signed, in order per key, until the receiver says 2xx. */
-export function webhook(spec: WebhookSpec): SinkDefinition {
-  return sink("webhook", spec);
-}
-
-/** Writes whole files of rows that a checkpoint holds: every row is in exactly one of them. */
-export function file(spec: FileSpec): SinkDefinition {
-  return sink("file", spec);
 }

@@ -1,5 +1,6 @@
 /** The contract between the worker that delivers and what knows how to reach a receiver. */
-import { type SecretTextPlan } from "../plan/sink-plan.ts";
+import { type DatasetPlan } from "../plan/plan.ts";
+import { type SecretTextPlan } from "../plan/sinks/sink-base.ts";
 import { KurobeError } from "../core/errors.ts";
 import { type Delivery } from "./delivery.ts";
 
@@ -19,6 +20,8 @@ export interface Destination extends AsyncDisposable {
 }
 
 export interface DestinationDeps {
+  /** Whose rows are delivered: its columns and its key. */
+  readonly relation: DatasetPlan;
   /** The value of a text that may be a secret. */
   readonly reveal: (text: SecretTextPlan) => string;
   readonly nowMs: () => number;

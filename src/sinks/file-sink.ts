@@ -9,7 +9,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm } from "node:fs/pr
 import { basename, dirname, join, resolve } from "node:path";
 import { KurobeError } from "../core/errors.ts";
 import { type Engine, type Exported } from "../engine/engine.ts";
-import { type FilePlan } from "../plan/sink-plan.ts";
+import { type FilePlan } from "../plan/sinks/file.ts";
 
 export interface FileSinkDeps {
   readonly engine: Pick<Engine, "exportSettled">;

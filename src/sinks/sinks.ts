@@ -3,12 +3,9 @@ import { type Clock } from "../core/clock.ts";
 import { KurobeError } from "../core/errors.ts";
 import { Lifetime } from "../core/lifetime.ts";
 import { type Engine } from "../engine/engine.ts";
-import { type SinkPlan } from "../plan/plan.ts";
-import { type Destination, type DestinationDeps, revealFrom } from "./destination.ts";
-import { FileSink } from "./file-sink.ts";
+import { openDestination } from "./open-destination.ts";
 import { type Outbox, type OutboxCommand } from "./outbox.ts";
 import { type SinkStatus, SinkWorker } from "./sink-worker.ts";
-import { openWebhook } from "./webhook.ts";
 
 export { type SinkStatus } from "./sink-worker.ts";
 
@@ -41,12 +38,8 @@ export async function openSinks(deps: SinksDeps): Promise<Sinks> {
   await using opening = new Lifetime();
   const { engine, outbox, clock } = deps;
   const workers: SinkWorker[] = [];
-  const own: DestinationDeps = {
-    reveal: revealFrom(deps.environment),
-    nowMs: () => Number(clock.nowUs() / 1000n),
-  };
   for (const sink of engine.plan.sinks) {
-    const destination = openDestination(sink, deps, own);
+    const destination = await openDestination(sink, deps);
     const worker = new SinkWorker(sink, {
       engine,
       outbox,
@@ -60,21 +53,6 @@ export async function openSinks(deps: SinksDeps): Promise<Sinks> {
   }
   for (const worker of workers) worker.start();
   return new OpenSinks(deps, workers, opening.move());
-}
-
-function openDestination(
-  sink: SinkPlan,
-  deps: SinksDeps,
-  own: DestinationDeps,
-): Destination | FileSink {
-  switch (sink.kind) {
-    case "webhook":
-      return openWebhook(sink, own);
-    case "file": {
-      const { engine, outbox, folder } = deps;
-      return new FileSink(sink, { engine, folder, epoch: outbox.epochOf(sink.from) });
-    }
-  }
 }
 
 class OpenSinks implements Sinks {

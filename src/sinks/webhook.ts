@@ -1,7 +1,7 @@
 /** Posts deliveries as JSON, signed as Standard Webhooks says. */
 import { createHash, createHmac } from "node:crypto";
 import { KurobeError } from "../core/errors.ts";
-import { type WebhookPlan } from "../plan/sink-plan.ts";
+import { type WebhookPlan } from "../plan/sinks/webhook.ts";
 import { bodyOf, type Delivery } from "./delivery.ts";
 import { type Destination, type DestinationDeps } from "./destination.ts";
 import { checkAnswer, Poster } from "./http-post.ts";

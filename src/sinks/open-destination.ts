@@ -1,0 +1,45 @@
+/** Opens what knows how to reach the receiver of one sink. A kind is loaded when a sink has it. */
+import { type Clock } from "../core/clock.ts";
+import { KurobeError } from "../core/errors.ts";
+import { type Engine } from "../engine/engine.ts";
+import { type SinkPlan } from "../plan/plan.ts";
+import { type Destination, type DestinationDeps, revealFrom } from "./destination.ts";
+import { type FileSink } from "./file-sink.ts";
+import { type Outbox } from "./outbox.ts";
+
+interface OpeningDeps {
+  readonly engine: Engine;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+}
+
+/** Nothing is connected yet; what is wrong with the settings or a missing client is said here. */
+export async function openDestination(
+  sink: SinkPlan,
+  deps: OpeningDeps,
+): Promise<Destination | FileSink> {
+  const own = destinationDeps(sink, deps);
+  switch (sink.kind) {
+    case "file": {
+      const { engine, outbox, folder } = deps;
+      const { FileSink } = await import("./file-sink.ts");
+      return new FileSink(sink, { engine, folder, epoch: outbox.epochOf(sink.from) });
+    }
+    case "webhook":
+      return (await import("./webhook.ts")).openWebhook(sink, own);
+  }
+}
+
+function destinationDeps(sink: SinkPlan, deps: OpeningDeps): DestinationDeps {
+  const { engine, clock, environment } = deps;
+  const relation = engine.relations.planOf(sink.from);
+  if (relation === undefined)
+    throw new KurobeError("KRB_CORE_ASSERTION", `no relation ${sink.from} for ${sink.name}`);
+  return {
+    relation,
+    reveal: revealFrom(environment),
+    nowMs: () => Number(clock.nowUs() / 1000n),
+  };
+}
