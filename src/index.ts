@@ -48,3 +48,4 @@ export {
 } from "./project/window.ts";
 export { isKurobeError, KurobeError } from "./core/errors.ts";
 export { type ErrorCode } from "./core/error-catalog.ts";
+export { defineWorkload, type WorkloadSpec } from "./bench/workload/workload-spec.ts";

@@ -1,6 +1,6 @@
 /** Every setting: what it is called, what may be written, what holds without it, and what for. */
 import { DURATION_EXAMPLES, formatDuration } from "../core/duration.ts";
-import { formatSize, SIZE_EXAMPLES } from "./size.ts";
+import { formatSize, SIZE_EXAMPLES } from "../core/size.ts";
 
 /** What some defaults are computed from. */
 export interface Machine {

@@ -9,7 +9,7 @@ import {
   type Settings,
   type SettingsSource,
 } from "./settings.ts";
-import { formatSize, parseSize } from "./size.ts";
+import { formatSize, parseSize } from "../core/size.ts";
 
 const GIB = 1_073_741_824;
 const machine = { memoryBytes: 8 * GIB, cores: 2 };

@@ -17,7 +17,7 @@ import {
   type SettingSpec,
   variableOf,
 } from "./setting-table.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "../core/size.ts";
 
 export { type Settings } from "./setting-table.ts";
 

@@ -1,12 +1,8 @@
 /** Finds `kurobe.config.ts` and loads it, wherever it lies and whatever it is written in. */
-import { build, type BuildResult, type Plugin } from "esbuild";
-import { randomUUID } from "node:crypto";
-import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { SourceMap } from "node:module";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { dirname, join, resolve } from "node:path";
 import { KurobeError } from "../core/errors.ts";
 import { isBranded } from "./brand.ts";
+import { exists, loadModule } from "./load-module.ts";
 import { type ProjectDefinition } from "./project.ts";
 
 export const PROJECT_FILES = [
@@ -24,8 +20,7 @@ export interface LoadedProject {
 }
 
 /**
- * Looks in `directory` and upward, or takes `path` where it names a file. Packages are not bundled,
- * so they are what the project has installed; `"kurobe"` is always the copy that is running.
+ * Looks in `directory` and upward, or takes `path` where it names a file.
  */
 export async function loadProject(directory: string, path?: string): Promise<LoadedProject> {
   const found = path === undefined ? await findProject(directory) : resolve(directory, path);
@@ -34,9 +29,8 @@ export async function loadProject(directory: string, path?: string): Promise<Loa
       details: { path: found },
     });
   }
-  const bundled = await bundle(found);
-  const exported = await importBundle(found, bundled);
-  return { definition: definitionOf(found, exported), path: found, files: bundled.files };
+  const { value, files } = await loadModule(found);
+  return { definition: definitionOf(found, value), path: found, files };
 }
 
 /** The nearest project file; `KRB_PROJECT_NOT_FOUND` where no parent has one either. */
@@ -53,178 +47,7 @@ export async function findProject(directory: string): Promise<string> {
   throw new KurobeError("KRB_PROJECT_NOT_FOUND", message, { details: { directory: start } });
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** This package's entry, as TypeScript when we run from source. */
-const OWN_ENTRY = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "../index.ts" : "../index.js", import.meta.url),
-);
-
-interface Bundle {
-  readonly code: string;
-  /** From the bundle's lines to those of the project's files, as JSON. */
-  readonly sourceMap: string;
-  readonly files: readonly string[];
-}
-
-async function bundle(path: string): Promise<Bundle> {
-  const directory = dirname(path);
-  let result: BuildResult<{ write: false; metafile: true }>;
-  try {
-    result = await build({
-      absWorkingDir: directory,
-      entryPoints: [path],
-      bundle: true,
-      write: false,
-      metafile: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      sourcemap: "external",
-      outfile: "project.mjs",
-      define: {
-        "import.meta.url": "kurobe_url",
-        "import.meta.dirname": "kurobe_directory",
-        "import.meta.filename": "kurobe_path",
-        __dirname: "kurobe_directory",
-        __filename: "kurobe_path",
-      },
-      logLevel: "silent",
-      plugins: [externalPackages, ownPlace],
-    });
-  } catch (error) {
-    throw syntaxError(path, error);
-  }
-  const own = dirname(OWN_ENTRY);
-  const files = Object.keys(result.metafile.inputs)
-    .map((file) => resolve(directory, file))
-    .filter((file) => relative(own, file).startsWith("..") || isAbsolute(relative(own, file)));
-  const output = (ending: string): string =>
-    result.outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
-  return { code: output(".mjs"), sourceMap: output(".map"), files: files.sort() };
-}
-
-const externalPackages: Plugin = {
-  name: "external-packages",
-  setup(build) {
-    // Node 20 cannot import our TypeScript, so from source our own modules go into the bundle.
-    build.onResolve({ filter: /^kurobe$/ }, () =>
-      OWN_ENTRY.endsWith(".ts")
-        ? { path: OWN_ENTRY }
-        : { path: pathToFileURL(OWN_ENTRY).href, external: true },
-    );
-    build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === "entry-point" || isAbsolute(path) ? undefined : { path, external: true },
-    );
-  },
-};
-
-const LOADERS: Readonly<Record<string, "ts" | "js">> = { t: "ts", j: "js" };
-
-/** The bundle lies elsewhere: what a module says about its own place must stay true. */
-const ownPlace: Plugin = {
-  name: "own-place",
-  setup(build) {
-    build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      if (!/import\.meta|__dirname|__filename/.test(source)) return undefined;
-      const values = { url: pathToFileURL(path).href, path, directory: dirname(path) };
-      const constants = Object.entries(values).map(
-        ([name, value]) => `const kurobe_${name} = ${JSON.stringify(value)};`,
-      );
-      const loader = LOADERS[path.at(-2) ?? ""] ?? "js";
-      return { contents: `${constants.join(" ")} ${source}`, loader };
-    });
-  },
-};
-
-/** Beside the project, so that its packages are found; removed at once. */
-async function importBundle(path: string, { code, sourceMap }: Bundle): Promise<unknown> {
-  const modules = join(dirname(path), "node_modules");
-  const folder = (await exists(modules)) ? join(modules, ".kurobe") : dirname(path);
-  // A new name every time: Node keeps modules by their address, and edits must be seen.
-  const file = join(folder, `.kurobe.config.${randomUUID()}.mjs`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(file, code);
-    return await import(pathToFileURL(file).href);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const place = placeOf(error, file, sourceMap, dirname(path)) ?? path;
-    throw new KurobeError("KRB_PROJECT_LOAD", `${place} could not be loaded: ${reason}`, {
-      cause: error,
-      details: { path, place },
-    });
-  } finally {
-    await rm(file, { force: true });
-  }
-}
-
-/** `file:line:column` of the innermost call that lies in the project's own files. */
-function placeOf(
-  error: unknown,
-  file: string,
-  sourceMap: string,
-  directory: string,
-): string | undefined {
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  const frame = stack.split("\n").find((line) => line.includes(basename(file)));
-  const position = /:(\d+):(\d+)\)?$/.exec(frame ?? "");
-  if (position === null) return undefined;
-  const map = new SourceMap(JSON.parse(sourceMap));
-  const entry = map.findEntry(Number(position[1]) - 1, Number(position[2]) - 1);
-  if (!("originalSource" in entry)) return undefined;
-  const source = resolve(directory, entry.originalSource);
-  return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-}
-
-interface BuildMessage {
-  readonly text: string;
-  readonly location: {
-    readonly file: string;
-    readonly line: number;
-    readonly column: number;
-    readonly lineText: string;
-  } | null;
-}
-
-function syntaxError(path: string, error: unknown): KurobeError {
-  const messages = isBuildFailure(error) ? error.errors : [];
-  const problems = messages.map(({ text, location }) => ({
-    text,
-    file: location === null ? path : resolve(dirname(path), location.file),
-    line: location?.line ?? null,
-    column: location === null ? null : location.column + 1,
-    source: location?.lineText ?? null,
-  }));
-  const lines = problems.map(({ text, file, line, column, source }) => {
-    const place = line === null ? file : `${file}:${line}:${column}`;
-    return `  ${place}: ${text}${source === null ? "" : `\n    ${source.trim()}`}`;
-  });
-  const reason = lines.length === 0 ? `  ${String(error)}` : lines.join("\n");
-  return new KurobeError("KRB_PROJECT_SYNTAX", `the project file cannot be read:\n${reason}`, {
-    cause: error,
-    details: { path, problems },
-  });
-}
-
-function isBuildFailure(error: unknown): error is { readonly errors: readonly BuildMessage[] } {
-  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
-}
-
-function definitionOf(path: string, exported: unknown): ProjectDefinition {
-  const hasDefault = typeof exported === "object" && exported !== null && "default" in exported;
-  const value = hasDefault ? exported.default : undefined;
-  if (value === undefined) {
-    throw new KurobeError("KRB_PROJECT_NO_DEFAULT_EXPORT", `${path} has no default export`, {
-      details: { path },
-    });
-  }
+function definitionOf(path: string, value: unknown): ProjectDefinition {
   if (isBranded(value, "project")) return value as ProjectDefinition;
   throw new KurobeError(
     "KRB_PROJECT_NOT_A_PROJECT",

@@ -82,6 +82,7 @@ function compileOperation(
     writer.command(args);
   }
   const pieces = writer.finish();
+  const keyBytes = Buffer.byteLength(keyPrefix(workload.prefix, keyspace));
   return {
     name: operation.name,
     keyspaceIndex,
@@ -91,7 +92,7 @@ function compileOperation(
     missOn: operation.missOn,
     weight: operation.weight,
     then,
-    maxBytes: pieces.reduce((sum, piece) => sum + maxPieceBytes(piece, keyspace), 0),
+    maxBytes: pieces.reduce((sum, piece) => sum + maxPieceBytes(piece, keyspace, keyBytes), 0),
     hasFixedLength: pieces.every(({ tail }) => tail === undefined),
   };
 }
@@ -180,13 +181,18 @@ function latin1(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-function maxPieceBytes(piece: Piece, keyspace: Keyspace): number {
+function maxPieceBytes(piece: Piece, keyspace: Keyspace, keyBytes: number): number {
   const tail = piece.tail ?? [];
   const tailBytes = tail.reduce((sum, part) => {
     if (part.kind === "text") return sum + Buffer.byteLength(part.text);
-    return sum + (part.kind === "value" ? largestBytes(keyspace.value) : SCRATCH_BYTES);
+    if (part.kind === "choice") return sum + longestBytes(part.words);
+    return sum + (part.kind === "value" ? largestBytes(keyspace.value) : keyBytes + SCRATCH_BYTES);
   }, 0);
   return piece.bytes.length + tailBytes + SCRATCH_BYTES;
+}
+
+function longestBytes(words: readonly string[]): number {
+  return Math.max(...words.map((word) => Buffer.byteLength(word)));
 }
 
 function wrong(operation: Operation, what: string): KurobeError {

@@ -156,7 +156,25 @@ describe("operations of several steps", () => {
     }
   });
 
+  it("put text, keys, counters and choices into one argument, in their order", () => {
+    const step = ["SET", "{key}:{rand:5-6}", "<{value}|{counter}|{choice:S|M|long}>", "{value}"];
+    const operations = [{ ...(workload.operations[1] ?? raise()), weight: 1, steps: [step] }];
+    const custom = { ...workload, operations };
+    const seen = new Set<string>();
+    for (const lane of [0, 1]) {
+      for (const [, key, value = "", last] of commandsOf(compose(custom, 200, { lane }).bytes)) {
+        expect(key).toMatch(/^p:user:000000000\d{3}:[56]$/);
+        expect(last).toMatch(/^[\w-]{16}$/);
+        const [, counter = "", word = ""] = /^<[\w-]{16}\|(\d+)\|(S|M|long)>$/.exec(value) ?? [];
+        seen.add(counter).add(word);
+      }
+    }
+    // Two lanes count apart: 400 numbers and three words.
+    expect(seen.size).toBe(403);
+  });
+
   it.each([
+    [["GET", "{rand:9-3}"], /\{rand:9-3\} is no placeholder/],
     [["GET", "{kei}"], /\{kei\} is no placeholder: did you mean "key"/],
     [["GET", "{rand}"], /\{rand\}/],
     [["MGET", "{keys:0}"], /1 to 10000/],

@@ -4,9 +4,9 @@
  */
 import { KurobeError } from "../../core/errors.ts";
 import { AliasTable } from "./alias-table.ts";
-import { type CompiledOperation, type Patch, TAG_DIGITS } from "./compile.ts";
+import { type CompiledOperation, keyPrefix, type Patch, TAG_DIGITS } from "./compile.ts";
 import { type KeyRouting, KeySource, type InsertCounter } from "./key-source.ts";
-import { type Part } from "./placeholder.ts";
+import { KEY_SOURCES, type Part } from "./placeholder.ts";
 import { Random } from "./random.ts";
 import { drawSize } from "./value-size.ts";
 import { DIGITS, type Workload } from "./workload.ts";
@@ -50,6 +50,9 @@ export class Composer {
   readonly #laidOut: number;
   /** The laid out batch at its full depth: a view costs as much as a command. */
   readonly #fullBatch: Buffer;
+  readonly #keyPrefixes: readonly string[];
+  readonly #counterStep: number;
+  #counter: number;
   #at = 0;
   #replyCount = 0;
 
@@ -60,6 +63,9 @@ export class Composer {
     this.#valueBytes = options.valueBytes;
     this.#random = new Random(seed, lane);
     this.#tagCount = options.routing?.tagCount ?? 0;
+    this.#keyPrefixes = workload.keyspaces.map((each) => keyPrefix(workload.prefix, each));
+    this.#counter = lane;
+    this.#counterStep = Math.max(1, lanes);
     this.#sources = workload.keyspaces.map((keyspace, index) => {
       const inserts = options.inserts[index];
       if (inserts === undefined) throw new Error("each keyspace needs a counter");
@@ -144,23 +150,55 @@ export class Composer {
     const size = this.#workload.keyspaces[keyspaceIndex]?.value;
     let text = "";
     let valueBytes = -1;
-    for (const part of parts) {
-      if (part.kind === "text") text += part.text;
-      else if (part.kind === "random") text += this.#random.below(part.limit);
-      else if (part.kind === "number")
-        text += String(source.draw(part.source)).padStart(DIGITS, "0");
-      else if (size !== undefined) valueBytes = drawSize(size, this.#random);
+    for (const [index, part] of parts.entries()) {
+      // A value at the end is copied as it is; in front of something it becomes text like the rest.
+      if (part.kind !== "value") text += this.#textOf(part, keyspaceIndex, source);
+      else if (size === undefined) continue;
+      else if (index === parts.length - 1) valueBytes = drawSize(size, this.#random);
+      else text += this.#cutValue(drawSize(size, this.#random)).toString("latin1");
     }
     const length = Buffer.byteLength(text) + Math.max(0, valueBytes);
     this.#at += this.#buffer.write(`$${length}\r\n`, this.#at, "latin1");
     this.#at += this.#buffer.write(text, this.#at);
     if (valueBytes >= 0) {
-      const from = this.#random.below(this.#valueBytes.length - valueBytes + 1);
-      this.#at += this.#valueBytes.copy(this.#buffer, this.#at, from, from + valueBytes);
+      this.#at += this.#cutValue(valueBytes).copy(this.#buffer, this.#at);
     }
     this.#buffer[this.#at] = 13;
     this.#buffer[this.#at + 1] = 10;
     this.#at += 2;
+  }
+
+  #cutValue(bytes: number): Buffer {
+    const from = this.#random.below(this.#valueBytes.length - bytes + 1);
+    return this.#valueBytes.subarray(from, from + bytes);
+  }
+
+  #textOf(
+    part: Exclude<Part, { readonly kind: "value" }>,
+    keyspaceIndex: number,
+    source: KeySource,
+  ): string {
+    switch (part.kind) {
+      case "text":
+        return part.text;
+      case "random":
+        return String(part.from + this.#random.below(part.limit - part.from));
+      case "choice":
+        return part.words[this.#random.below(part.words.length)] ?? "";
+      case "counter": {
+        const number = this.#counter;
+        this.#counter += this.#counterStep;
+        return String(number);
+      }
+      case "number": {
+        const number = source.draw(part.source);
+        const digits = String(number).padStart(DIGITS, "0");
+        if (!KEY_SOURCES.includes(part.source)) return digits;
+        const tag = String(number % this.#tagCount).padStart(TAG_DIGITS, "0");
+        const head = this.#keyPrefixes[keyspaceIndex] ?? "";
+        return this.#tagCount === 0 ? head + digits : `${head}{${tag}}:${digits}`;
+      }
+    }
   }
 
   #layOut(depth: number): number {

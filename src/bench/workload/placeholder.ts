@@ -8,8 +8,12 @@ export type Part =
   | { readonly kind: "text"; readonly text: string }
   /** A number of `DIGITS` digits that is drawn anew for each command. */
   | { readonly kind: "number"; readonly source: NumberSource }
-  /** A whole number below `limit`, without zeros in front. */
-  | { readonly kind: "random"; readonly limit: number }
+  /** A whole number, `from` included and `limit` not, without zeros in front. */
+  | { readonly kind: "random"; readonly from: number; readonly limit: number }
+  /** Numbers that no other command of the run has: 0, 1, 2 of one connection, and so on. */
+  | { readonly kind: "counter" }
+  /** One of several words. */
+  | { readonly kind: "choice"; readonly words: readonly string[] }
   | { readonly kind: "value" };
 
 export type NumberSource =
@@ -39,10 +43,14 @@ export const PLACEHOLDERS = [
   ...NUMBER_SOURCES,
   "value",
   "rand:n",
+  "rand:from-to",
+  "counter",
+  "choice:a|b",
   ...Object.keys(LISTS).map((name) => `${name}:n`),
 ];
 
 const MAX_REPEAT = 10_000;
+const MAX_RANDOM = 2 ** 31 + 1;
 
 /**
  * The arguments of a command, with `{keys:10}` written out as ten keys. Throws KRB_BENCH_WORKLOAD
@@ -65,7 +73,7 @@ function readArgument(text: string): readonly Part[] {
   const parts: Part[] = [];
   let done = 0;
   // Lua and JSON are full of braces: only a bare word is a placeholder.
-  for (const match of text.matchAll(/\{([a-z]+)(?::(\d+))?\}/g)) {
+  for (const match of text.matchAll(/\{([a-z]+)(?::([^{}]*))?\}/g)) {
     if (match.index > done) parts.push({ kind: "text", text: text.slice(done, match.index) });
     parts.push(readPart(match[0], match[1] ?? "", match[2]));
     done = match.index + match[0].length;
@@ -76,14 +84,28 @@ function readArgument(text: string): readonly Part[] {
 
 function readPart(whole: string, word: string, amount: string | undefined): Part {
   if (amount === undefined) {
-    if (word === "value") return { kind: "value" };
+    if (word === "value" || word === "counter") return { kind: word };
     const source = NUMBER_SOURCES.find((each) => each === word);
     if (source !== undefined) return { kind: "number", source };
-  } else if (word === "rand" && Number(amount) >= 1 && Number(amount) <= 2 ** 31) {
-    return { kind: "random", limit: Number(amount) };
+  } else if (word === "rand") {
+    const range = readRange(amount);
+    if (range !== undefined) return { kind: "random", ...range };
+  } else if (word === "choice") {
+    return { kind: "choice", words: amount.split("|") };
   }
   throw new KurobeError(
     "KRB_BENCH_WORKLOAD",
     `${whole} is no placeholder: ${didYouMean(word, PLACEHOLDERS)}`,
   );
+}
+
+/** `10` is 0 to 9; `5-10` includes both. */
+function readRange(text: string): { readonly from: number; readonly limit: number } | undefined {
+  const [, first = "", last] = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(text) ?? [];
+  if (first === "") return undefined;
+  const range =
+    last === undefined
+      ? { from: 0, limit: Number(first) }
+      : { from: Number(first), limit: Number(last) + 1 };
+  return range.limit > range.from && range.limit <= MAX_RANDOM ? range : undefined;
 }

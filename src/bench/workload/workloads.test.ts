@@ -1,5 +1,7 @@
 /** Each operation of each workload on real servers: none may fail, and sizes must hold. */
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../../test/source-files.ts";
 import { ENGINES, startServer } from "../../../test/support/resp-servers.ts";
 import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load } from "../load/load.ts";
@@ -7,6 +9,7 @@ import { type LoadOutcome } from "../load/outcome.ts";
 import { openConnection } from "../resp/connection.ts";
 import { setUp } from "../run/measure.ts";
 import { type LocalServer } from "../target/local-server.ts";
+import { loadWorkload } from "./load-workload.ts";
 import { type Structure, STRUCTURES, structureWorkload } from "./structures.ts";
 import { type Workload } from "./workload.ts";
 import { YCSB_WORKLOADS, ycsbWorkload } from "./ycsb.ts";
@@ -98,6 +101,20 @@ describe.each(ENGINES)("%s", (engine) => {
     // Pushes go with pops: only what HINCRBY counts and what a stream trims roughly may differ.
     expect(after / filled).toBeGreaterThan(0.9);
     expect(after / filled).toBeLessThan(structure === "stream" ? 1.3 : 1.1);
+  });
+
+  it.each(["shop.yaml", "queue.ts"])("a workload file, %s, answers as it says", async (file) => {
+    const path = join(ROOT, "examples", "workloads", file);
+    const outcome = await run((await loadWorkload(path, "kurobe-test:")).workload, 4000);
+    expect([outcome.samples, outcome.errors]).toEqual([[], {}]);
+    for (const { name, succeeded } of outcome.operations) {
+      expect([name, succeeded > 0]).toEqual([name, true]);
+    }
+    const reads = outcome.operations.find(({ name }) => name === "read session");
+    if (reads === undefined) return;
+    expect(reads.misses / reads.succeeded).toBeCloseTo(0.05, 1);
+    const touches = outcome.operations.find(({ name }) => name === "touch session");
+    expect(reads.succeeded - (touches?.succeeded ?? 0)).toBeLessThanOrEqual(16);
   });
 
   it.each(YCSB_WORKLOADS)("YCSB %s keeps its mix", async (letter) => {

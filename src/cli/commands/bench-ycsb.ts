@@ -1,7 +1,7 @@
 /** `kurobe bench ycsb`: the mixes that databases are compared with. */
 import { LOAD_OPTIONS, readLoadPlan, readPrefix } from "../bench/load-options.ts";
-import { readCount, usage } from "../bench/read-options.ts";
 import { openTargets, TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
+import { readYcsbPlans } from "../bench/workload-options.ts";
 import { defineCommand } from "../command.ts";
 
 export const benchYcsb = defineCommand({
@@ -32,21 +32,11 @@ export const benchYcsb = defineCommand({
     },
   ],
   run: async ({ options, positionals, terminal, output }) => {
-    const { YCSB_WORKLOADS, ycsbWorkload } = await import("../../bench/workload/ycsb.ts");
     const { runBenchmark } = await import("../bench/run-benchmark.ts");
     const load = readLoadPlan(options);
-    const keyCount = readCount("keys", options.keys ?? "100k");
-    const prefix = readPrefix(options);
-    const letters = (options.workloads ?? YCSB_WORKLOADS.join(",")).split(",").map((word) => {
-      const letter = YCSB_WORKLOADS.find((each) => each === word.toLowerCase());
-      if (letter !== undefined) return letter;
-      throw usage(`--workloads ${word} is none of YCSB's`, "Write letters from a to f: a,b,f.");
-    });
+    const chosen = await readYcsbPlans(options.workloads, options.keys, readPrefix(options));
+    const plans = chosen.map((each) => ({ ...load, ...each }));
     await using opened = await openTargets(options, positionals, terminal);
-    const plans = letters.map((letter) => {
-      const workload = ycsbWorkload(letter, keyCount, prefix);
-      return { ...load, workload, kind: "ycsb", labels: {} } as const;
-    });
     await runBenchmark({ targets: opened.targets, plans, options, terminal, output });
   },
 });

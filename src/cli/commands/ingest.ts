@@ -1,7 +1,7 @@
 /** `kurobe ingest`: files and pipes into a dataset. */
 import { parseDuration } from "../../core/duration.ts";
 import { isKurobeError, KurobeError } from "../../core/errors.ts";
-import { parseSize } from "../../platform/size.ts";
+import { parseSize } from "../../core/size.ts";
 import { type Client } from "../client.ts";
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";

@@ -47,8 +47,9 @@ export const BENCH_ERRORS = {
   KRB_BENCH_WORKLOAD: user(
     422,
     "22023",
-    "Change the workload; the documentation lists what it takes.",
+    "Change the workload; docs/bench-workloads.md lists what it takes.",
   ),
+  KRB_BENCH_WORKLOAD_FILE: user(400, "58030", "Check the path of the workload file."),
   KRB_BENCH_NO_SERVER: user(
     404,
     "58P01",

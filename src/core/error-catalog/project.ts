@@ -11,12 +11,12 @@ export const PROJECT_ERRORS = {
   KRB_PROJECT_LOAD: user(
     400,
     "58000",
-    "The project file threw while it was loaded: it should only declare things.",
+    "The file threw while it was loaded: it should only declare things.",
   ),
   KRB_PROJECT_NO_DEFAULT_EXPORT: user(
     400,
     "42601",
-    "End the file with `export default defineProject({ … })`.",
+    "End the file with `export default …`, a project with `defineProject({ … })`.",
   ),
   KRB_PROJECT_NOT_A_PROJECT: user(
     400,
