@@ -27,6 +27,7 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "log repair": async () => (await import("./commands/log.ts")).logRepair,
   "bench calibrate": async () => (await import("./commands/bench-calibrate.ts")).benchCalibrate,
   "bench kv": async () => (await import("./commands/bench-kv.ts")).benchKv,
+  "bench pubsub": async () => (await import("./commands/bench-pubsub.ts")).benchPubsub,
   "bench run": async () => (await import("./commands/bench-run.ts")).benchRun,
   "bench structures": async () => (await import("./commands/bench-structures.ts")).benchStructures,
   "bench ycsb": async () => (await import("./commands/bench-ycsb.ts")).benchYcsb,

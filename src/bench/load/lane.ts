@@ -99,7 +99,7 @@ export class Lane implements ReplySink, ConnectionTaker {
     const work = this.#work;
     const socket = this.#connection?.socket;
     if (work === undefined || socket === undefined) return;
-    const bytes = work.composer.compose(count);
+    const bytes = work.composer.compose(count, intendedMs);
     this.#head = 0;
     this.#replyCount = work.composer.replyCount;
     this.#operationIndex = 0;

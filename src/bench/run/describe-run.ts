@@ -14,7 +14,7 @@ import { type BenchResult, RESULT_SCHEMA_NAME } from "../result/result.ts";
 import { type ServerFacts } from "../target/server-facts.ts";
 import { countersBetween, cpuBetween, type ServerReading } from "../target/server-meter.ts";
 import { showTarget } from "../target/target.ts";
-import { type Operation } from "../workload/workload.ts";
+import { DELIVERY, type Operation } from "../workload/workload.ts";
 import { type RunPlan } from "./run-plan.ts";
 
 export interface MeasuredRun {
@@ -36,7 +36,7 @@ const MAX_STEAL = 0.02;
 export function describeRun(run: MeasuredRun): BenchResult {
   const { plan, facts, outcome, environment } = run;
   const startMs = Date.parse(outcome.startedAt);
-  const total = allLatencies(outcome);
+  const total = headlineOf(run);
   return {
     schema: RESULT_SCHEMA_NAME,
     run_id: randomUUID(),
@@ -73,6 +73,13 @@ export function describeRun(run: MeasuredRun): BenchResult {
     validity: validityOf(run, total),
     extra: {},
   };
+}
+
+/** All operations; of pub/sub what subscribers feel, which is not what a publisher waits for. */
+function headlineOf({ outcome, plan }: MeasuredRun): LatencyHistogram {
+  if (plan.workload.audience === undefined) return allLatencies(outcome);
+  const operations = outcome.operations.filter(({ name }) => name === DELIVERY);
+  return mergeHistograms(operations.map(({ histogram }) => histogram));
 }
 
 function configOf(plan: RunPlan): BenchResult["config"] {

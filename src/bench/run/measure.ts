@@ -3,6 +3,7 @@ import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load } from "../load/load.ts";
 import { type LoadOutcome } from "../load/outcome.ts";
 import { type Recorder } from "../load/recorder.ts";
+import { Listeners } from "../pubsub/listeners.ts";
 import { openConnection } from "../resp/connection.ts";
 import { ReplyError } from "../resp/reply-reader.ts";
 import { KurobeError } from "../../core/errors.ts";
@@ -45,6 +46,7 @@ export async function measure(plan: RunPlan, options: MeasureOptions = {}): Prom
   const facts = await readServerFacts(target);
   await using load = await openLoad(plan);
   await using meter = await ServerMeter.open(load.nodes);
+  await using listeners = await Listeners.open(load.nodes, workload);
   await setUp(load.nodes, workload);
   onStep?.({ kind: "filling", done: 0, total: 0 });
   const onProgress = (done: number, total: number): void =>
@@ -55,14 +57,20 @@ export async function measure(plan: RunPlan, options: MeasureOptions = {}): Prom
     onStep?.({ kind: "warming" });
     await load.run({ ...shared, durationMs: plan.warmupMs, requests: Number.POSITIVE_INFINITY });
   }
+  await listeners?.quiet();
   const timeBefore = readMachineTime();
   const before = await meter.read();
-  const outcome: LoadOutcome = await load.run({
+  listeners?.begin(performance.now());
+  const sent: LoadOutcome = await load.run({
     ...shared,
     durationMs: plan.durationMs,
     requests: plan.requests,
-    onInterval: (recorder) => onStep?.(stepOf(recorder, plan)),
+    onInterval: (recorder) => {
+      listeners?.roll(performance.now());
+      onStep?.(stepOf(recorder, plan));
+    },
   });
+  const outcome = listeners === undefined ? sent : await listeners.heard(sent, workload);
   const after = await meter.read();
   const stealShare = stealBetween(timeBefore, readMachineTime());
   if (plan.isCleaned) {

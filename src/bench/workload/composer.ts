@@ -6,8 +6,9 @@ import { KurobeError } from "../../core/errors.ts";
 import { AliasTable } from "./alias-table.ts";
 import { type CompiledOperation, keyPrefix, type Patch, TAG_DIGITS } from "./compile.ts";
 import { type KeyRouting, KeySource, type InsertCounter } from "./key-source.ts";
-import { KEY_SOURCES, type Part } from "./placeholder.ts";
+import { KEY_SOURCES, type NumberSource, type Part } from "./placeholder.ts";
 import { Random } from "./random.ts";
+import { stampOf } from "./time-stamp.ts";
 import { drawSize } from "./value-size.ts";
 import { DIGITS, type Workload } from "./workload.ts";
 
@@ -53,6 +54,8 @@ export class Composer {
   readonly #keyPrefixes: readonly string[];
   readonly #counterStep: number;
   #counter: number;
+  #dueMs: Float64Array | undefined;
+  #slot = 0;
   #at = 0;
   #replyCount = 0;
 
@@ -98,12 +101,17 @@ export class Composer {
     return this.#replyCount;
   }
 
-  /** The next `count` operations as bytes, valid until the next call. */
-  compose(count: number): Buffer {
+  /**
+   * The next `count` operations as bytes, valid until the next call. `dueMs` holds the time of each
+   * for `{now}`; without it that is the present.
+   */
+  compose(count: number, dueMs?: Float64Array): Buffer {
+    this.#dueMs = dueMs;
     if (this.#laidOut > 0) return this.#patchAll(count);
     this.#at = 0;
     this.#replyCount = 0;
     for (let slot = 0; slot < count; slot++) {
+      this.#slot = slot;
       const following = this.#following[slot] ?? -1;
       const index = following >= 0 ? following : (this.#choice?.next() ?? 0);
       const operation = this.#operations[index];
@@ -138,7 +146,7 @@ export class Composer {
   }
 
   #patch(source: KeySource, { offset, source: kind, tagOffset }: Patch, start: number): void {
-    const number = source.draw(kind);
+    const number = this.#draw(source, kind);
     writeDigits(this.#buffer, start + offset, DIGITS, number);
     if (tagOffset >= 0) {
       writeDigits(this.#buffer, start + tagOffset, TAG_DIGITS, number % this.#tagCount);
@@ -168,6 +176,11 @@ export class Composer {
     this.#at += 2;
   }
 
+  #draw(source: KeySource, kind: NumberSource): number {
+    const dueMs = kind === "now" ? this.#dueMs?.[this.#slot] : undefined;
+    return dueMs === undefined ? source.draw(kind) : stampOf(dueMs);
+  }
+
   #cutValue(bytes: number): Buffer {
     const from = this.#random.below(this.#valueBytes.length - bytes + 1);
     return this.#valueBytes.subarray(from, from + bytes);
@@ -191,7 +204,7 @@ export class Composer {
         return String(number);
       }
       case "number": {
-        const number = source.draw(part.source);
+        const number = this.#draw(source, part.source);
         const digits = String(number).padStart(DIGITS, "0");
         if (!KEY_SOURCES.includes(part.source)) return digits;
         const tag = String(number % this.#tagCount).padStart(TAG_DIGITS, "0");
@@ -223,6 +236,7 @@ export class Composer {
     const patches = this.#operations[0]?.pieces[0]?.patches ?? [];
     if (source === undefined) return this.#buffer.subarray(0, 0);
     for (let slot = 0; slot < count; slot++) {
+      this.#slot = slot;
       source.beginOperation();
       for (const patch of patches) this.#patch(source, patch, slot * this.#laidOut);
     }

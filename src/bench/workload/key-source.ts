@@ -2,6 +2,7 @@
 import { openSampler, type Sampler } from "./distribution.ts";
 import { type NumberSource } from "./placeholder.ts";
 import { type Random } from "./random.ts";
+import { stampOf } from "./time-stamp.ts";
 import { type Keyspace } from "./workload.ts";
 
 /** Which node owns a key: `owner(tag)` for the tag of its number. */
@@ -110,6 +111,8 @@ export class KeySource {
         return this.#lastMember;
       case "score":
         return this.#random.below(1_000_000);
+      case "now":
+        return stampOf(performance.now());
     }
   }
 

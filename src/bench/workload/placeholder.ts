@@ -18,7 +18,16 @@ export type Part =
 
 export type NumberSource =
   /** Prefix and name of the keyspace go in front of these. */
-  "key" | "lookup" | "newkey" | "samekey" | "member" | "newmember" | "samemember" | "score";
+  | "key"
+  | "lookup"
+  | "newkey"
+  | "samekey"
+  | "member"
+  | "newmember"
+  | "samemember"
+  | "score"
+  /** Microseconds since 1970, their last 12 digits: of sending, or of when it was due. */
+  | "now";
 
 export const KEY_SOURCES: readonly NumberSource[] = ["key", "lookup", "newkey", "samekey"];
 
@@ -28,6 +37,7 @@ const NUMBER_SOURCES: readonly NumberSource[] = [
   "newmember",
   "samemember",
   "score",
+  "now",
 ];
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   keys: ["{key}"],

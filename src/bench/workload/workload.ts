@@ -39,6 +39,15 @@ export interface Operation {
   readonly then?: string;
 }
 
+/** Who listens to what is published. */
+export interface Audience {
+  readonly channels: number;
+  /** Connections. */
+  readonly subscribers: number;
+  /** Channels that each of them listens to. */
+  readonly subscriptions: number;
+}
+
 export interface Workload {
   readonly name: string;
   /** In front of each key, so that what we made can be told from what was there. */
@@ -47,6 +56,11 @@ export interface Workload {
   readonly operations: readonly Operation[];
   /** Sent once to each node before anything else: `SCRIPT LOAD`. */
   readonly setup: readonly (readonly string[])[];
+  /** Pub/sub alone: the headline figures are then those of delivery. */
+  readonly audience?: Audience;
 }
+
+/** What results call the way of a message from its publisher to one subscriber. */
+export const DELIVERY = "DELIVERY";
 
 export const DIGITS = 12;

@@ -1,0 +1,92 @@
+/** `kurobe bench pubsub`: messages from publishers to all who listen. */
+import { LOAD_OPTIONS, readLoadPlan, readPrefix } from "../bench/load-options.ts";
+import { readCount } from "../bench/read-options.ts";
+import { openTargets, TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
+import { defineCommand } from "../command.ts";
+
+const {
+  connections: _connections,
+  "no-fill": _noFill,
+  "keep-keys": _keepKeys,
+  ...SHARED_OPTIONS
+} = LOAD_OPTIONS;
+
+export const benchPubsub = defineCommand({
+  name: "bench pubsub",
+  summary: "Measure publishing and subscribing: fan-out, latency, lost messages",
+  description: [
+    "Publishers send to channels drawn at random; every subscriber listens to some of them on a connection of its " +
+      "own. Each message carries the time at which it was sent (with --rate: at which it was due), so that latency " +
+      "is the whole way from publisher to subscriber. The figures of the run are those of delivery; PUBLISH has " +
+      "its own.",
+    "Expected are published messages times the subscribers of a channel. What never came is counted as " +
+      "lost_message: engines cut off subscribers that read too slowly, and those that reconnect have missed " +
+      "something.",
+    "Publishers and subscribers share one thread of this machine: where it is the limit, the result says so.",
+  ],
+  positionals: [TARGET_POSITIONAL],
+  options: {
+    publishers: {
+      kind: "text",
+      value: "n",
+      prose: "Connections that publish.",
+      defaultProse: "10",
+    },
+    subscribers: {
+      kind: "text",
+      value: "n",
+      prose: "Connections that listen.",
+      defaultProse: "10",
+    },
+    channels: { kind: "text", value: "n", prose: "Channels.", defaultProse: "1" },
+    subscriptions: {
+      kind: "text",
+      value: "n",
+      prose: "Channels that each subscriber listens to.",
+      defaultProse: "all of them",
+    },
+    "message-size": {
+      kind: "text",
+      short: "s",
+      value: "n",
+      prose: "Bytes of a message, 12 of which hold the time.",
+      defaultProse: "64",
+    },
+    ...SHARED_OPTIONS,
+    ...TARGET_OPTIONS,
+  },
+  examples: [
+    {
+      prose: "One channel, 100 listeners, 1,000 messages a second",
+      line: "kurobe bench pubsub --start redis,valkey --subscribers 100 --rate 1k",
+    },
+    {
+      prose: "Many channels, each with two listeners, as fast as it goes",
+      line: "kurobe bench pubsub redis://127.0.0.1:6379 --channels 50 --subscribers 100 --subscriptions 1",
+    },
+  ],
+  run: async ({ options, positionals, terminal, output }) => {
+    const { LEAST_MESSAGE_BYTES, pubsubWorkload } = await import("../../bench/workload/pubsub.ts");
+    const { runBenchmark } = await import("../bench/run-benchmark.ts");
+    const load = { ...options, connections: options.publishers ?? "10" };
+    const nothingToFill = { "no-fill": true, "keep-keys": true };
+    const channels = readCount("channels", options.channels ?? "1", 1, 100_000);
+    const workload = pubsubWorkload({
+      channels,
+      subscribers: readCount("subscribers", options.subscribers ?? "10", 1, 10_000),
+      subscriptions: readCount("subscriptions", options.subscriptions ?? String(channels)),
+      messageBytes: readCount(
+        "message-size",
+        options["message-size"] ?? "64",
+        LEAST_MESSAGE_BYTES,
+        1_000_000,
+      ),
+      prefix: readPrefix({ ...load, ...nothingToFill }),
+    });
+    const plan = readLoadPlan({ ...load, ...nothingToFill });
+    await using opened = await openTargets(options, positionals, terminal);
+    const plans = [{ ...plan, workload, kind: "pubsub", labels: {} }];
+    const shown = { ...load, ...nothingToFill };
+    await runBenchmark({ targets: opened.targets, plans, options: shown, terminal, output });
+  },
+});
