@@ -9,6 +9,12 @@ export interface Settings {
   readonly isQuick: boolean;
   /** Adds the growth run of 100 million rows. */
   readonly isHuge: boolean;
+  readonly nexmark: {
+    /** How many events each query gets. */
+    readonly events: number;
+    /** Which queries run; undefined: all. */
+    readonly queries: readonly string[] | undefined;
+  };
 }
 
 export interface Context {

@@ -17,6 +17,7 @@ const PROJECTS = {
   "ticks-keyed": "bench/projects/ticks-keyed",
   "ticks-minute": "bench/projects/ticks-minute",
   "ticks-sliding": "bench/projects/ticks-sliding",
+  nexmark: "bench/nexmark",
   flights: "examples/flights",
 } as const;
 

@@ -5,6 +5,7 @@
  *   npm run bench -- --quick              shows that all of it works; the figures mean nothing
  *   npm run bench -- --only ingest,small  some cases
  *   npm run bench -- --huge               with the growth run of 100 million rows
+ *   npm run bench -- --only nexmark --events 10000000 --queries q5,q7
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import { type BenchCase, type Figure, type Settings } from "./case.ts";
 import { exporting } from "./cases/export.ts";
 import { growth } from "./cases/growth.ts";
 import { ingest } from "./cases/ingest.ts";
+import { nexmark } from "./cases/nexmark.ts";
 import { query } from "./cases/query.ts";
 import { size } from "./cases/size.ts";
 import { smallRequests } from "./cases/small-requests.ts";
@@ -32,6 +34,7 @@ const CASES: readonly BenchCase[] = [
   exporting,
   growth,
   size,
+  nexmark,
 ];
 
 async function main(): Promise<number> {
@@ -42,12 +45,18 @@ async function main(): Promise<number> {
       only: { type: "string" },
       rounds: { type: "string" },
       label: { type: "string" },
+      events: { type: "string" },
+      queries: { type: "string" },
     },
   });
   const settings: Settings = {
     rounds: Number(values.rounds ?? (values.quick ? 1 : 5)),
     isQuick: values.quick,
     isHuge: values.huge,
+    nexmark: {
+      events: Number(values.events ?? (values.quick ? 100_000 : 1_000_000)),
+      queries: values.queries?.split(","),
+    },
   };
   const chosen = chooseCases(values.only);
   const startedAt = new Date();

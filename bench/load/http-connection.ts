@@ -104,3 +104,33 @@ export const CONTENT_TYPES = {
   csv: "text/csv",
   parquet: "application/vnd.apache.parquet",
 } as const;
+
+/** As far as the benchmarks read the answer to rows. */
+export interface RowsAnswer {
+  readonly received: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly late: number;
+}
+
+export interface Taken {
+  readonly answer: RowsAnswer;
+  /** How often the server was busy first. */
+  readonly refused: number;
+}
+
+/** Sends a body until the server has room for it; anything but rows taken is an error. */
+export async function sendRows(
+  connection: HttpConnection,
+  head: Buffer,
+  body: Buffer,
+): Promise<Taken> {
+  for (let refused = 0; ; refused++) {
+    const answer = await connection.send(head, body);
+    if (answer.status === 200) {
+      return { answer: JSON.parse(answer.body.toString()) as RowsAnswer, refused };
+    }
+    if (answer.status !== 429) throw new Error(`${answer.status}: ${answer.body.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

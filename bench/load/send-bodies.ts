@@ -9,7 +9,13 @@
  */
 import { readFile } from "node:fs/promises";
 import { serveParent } from "../child.ts";
-import { CONTENT_TYPES, HttpConnection, rowsHead, type Target } from "./http-connection.ts";
+import {
+  CONTENT_TYPES,
+  HttpConnection,
+  rowsHead,
+  sendRows,
+  type Target,
+} from "./http-connection.ts";
 import { HourShift } from "./hour-shift.ts";
 import { TICKS_START } from "../ticks.ts";
 
@@ -51,13 +57,6 @@ export interface SentRequest {
   readonly endMs: number;
 }
 
-interface RowsAnswer {
-  readonly received: number;
-  readonly accepted: number;
-  readonly rejected: number;
-  readonly late: number;
-}
-
 const clockMs = (): number => performance.timeOrigin + performance.now();
 
 serveParent<SendBodies, SentBodies>(async (task) => {
@@ -84,7 +83,10 @@ serveParent<SendBodies, SentBodies>(async (task) => {
         const dueMs = startedMs + index * task.everyMs;
         if (task.everyMs > 0 && dueMs > clockMs()) await sleep(dueMs - clockMs());
         const startMs = task.everyMs > 0 ? dueMs : clockMs();
-        const answer = await sendUntilTaken(connection, producer, body, totals);
+        const named = `Kurobe-Producer: bench-${producer}`;
+        const head = rowsHead(target, CONTENT_TYPES[task.format], body.length, named);
+        const { answer, refused } = await sendRows(connection, head, body);
+        totals.refused += refused;
         requests.push({ startMs, endMs: clockMs() });
         totals.received += answer.received;
         totals.accepted += answer.accepted;
@@ -97,23 +99,6 @@ serveParent<SendBodies, SentBodies>(async (task) => {
     for (const connection of connections) connection[Symbol.dispose]();
     return { elapsedMs, ...totals, requests };
   };
-
-  async function sendUntilTaken(
-    connection: HttpConnection,
-    producer: number,
-    body: Buffer,
-    totals: { refused: number },
-  ): Promise<RowsAnswer> {
-    const named = `Kurobe-Producer: bench-${producer}`;
-    const head = rowsHead(target, CONTENT_TYPES[task.format], body.length, named);
-    for (;;) {
-      const answer = await connection.send(head, body);
-      if (answer.status === 200) return JSON.parse(answer.body.toString()) as RowsAnswer;
-      if (answer.status !== 429) throw new Error(`${answer.status}: ${answer.body.toString()}`);
-      totals.refused += 1;
-      await sleep(20);
-    }
-  }
 });
 
 /**
