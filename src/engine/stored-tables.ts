@@ -4,6 +4,7 @@
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type AlertPlan } from "../plan/alert-plan.ts";
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
+import { resultsAsDataset } from "../plan/result-dataset.ts";
 
 /** One table of rows with an event time, kept in memory tables and chunks. */
 export interface StoredTable {
@@ -112,14 +113,7 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
 
 function resultTable(window: WindowPlan): StoredTable {
   return {
-    plan: {
-      name: window.name,
-      columns: window.columns,
-      eventTime: "window_start",
-      key: ["window_start", ...window.by.map((one) => one.name)],
-      watermark: NO_WATERMARK,
-      dedup: null,
-    },
+    plan: resultsAsDataset(window),
     hasTombstones: true,
     keepsTombstones: true,
     view: { schema: "main", name: window.name },

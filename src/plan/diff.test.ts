@@ -28,6 +28,45 @@ describe("changes between plans", () => {
     expect(diff(plan(), plan({}, {}, "q"))).toContain("keep name");
   });
 
+  it("carry windows along with what they read", () => {
+    const chain = (size: string, names = ["bars", "hours", "days"]): Plan => {
+      const rows = dataset({ columns, eventTime: "at" });
+      const over = (from: unknown, length: string): ReturnType<typeof tumbling> =>
+        tumbling({ from, size: length, measure: { n: count() } } as never);
+      // Declared from the top down, and with names in an order of their own.
+      const windows = {
+        days: over("hours", "1 day"),
+        hours: over("bars", "1h"),
+        bars: over(rows, size),
+        other: over(rows, "1h"),
+      };
+      return resolveProject(
+        defineProject({
+          name: "p",
+          datasets: { ticks: rows },
+          windows: Object.fromEntries(
+            Object.entries(windows).filter(([name]) => name === "other" || names.includes(name)),
+          ),
+        }),
+      );
+    };
+    expect(diff(chain("5m"), chain("1m"))).toEqual([
+      "rebuild windows.bars",
+      "rebuild windows.days",
+      "rebuild windows.hours",
+      "keep datasets.ticks",
+      "keep windows.other",
+    ]);
+    expect(diff(chain("5m", ["bars"]), chain("5m"))).toEqual([
+      "add windows.days",
+      "add windows.hours",
+      "keep datasets.ticks",
+      "keep windows.bars",
+      "keep windows.other",
+    ]);
+    expect(explainPlan(chain("5m"))).toContain("corrections  follow those of hours");
+  });
+
   it("take new columns where stored rows have a value for them", () => {
     const added = (extra: object): string | undefined => diff(plan(), plan(withColumn(extra)))[0];
     expect(added({ x: column.text().nullable() })).toBe("add datasets.ticks.columns.x");

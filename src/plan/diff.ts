@@ -96,16 +96,27 @@ function diffKey(before: readonly string[], after: readonly string[], report: Re
   }
 }
 
-function diffWindows(before: Plan, after: Plan, lost: ReadonlySet<string>, report: Report): void {
-  for (const window of before.windows) {
+function diffWindows(
+  before: Plan,
+  after: Plan,
+  lostDatasets: ReadonlySet<string>,
+  report: Report,
+): void {
+  const lost = new Set(lostDatasets);
+  for (const window of upstreamFirst(before.windows)) {
     const next = after.windows.find((one) => one.name === window.name);
     const subject = `windows.${window.name}`;
     if (next === undefined) {
       report("destructive", subject, "it is gone from the project: its results are removed");
+      lost.add(window.name);
     } else if (lost.has(next.from)) {
       report("rebuild", subject, `the rows of ${next.from} change`);
+      lost.add(window.name);
     } else {
-      diffWindow(window, next, subject, report);
+      diffWindow(window, next, subject, (kind, part, reason) => {
+        report(kind, part, reason);
+        if (kind === "rebuild") lost.add(window.name);
+      });
     }
   }
   for (const { name, from } of after.windows) {
@@ -113,6 +124,15 @@ function diffWindows(before: Plan, after: Plan, lost: ReadonlySet<string>, repor
     if (isNew)
       report("add", `windows.${name}`, `a new window, computed from the stored rows of ${from}`);
   }
+}
+
+/** Windows over windows after those that they read. */
+function upstreamFirst(windows: readonly WindowPlan[]): readonly WindowPlan[] {
+  const depth = (window: WindowPlan): number => {
+    const upstream = windows.find((one) => one.name === window.from);
+    return upstream === undefined ? 0 : 1 + depth(upstream);
+  };
+  return windows.toSorted((a, b) => depth(a) - depth(b));
 }
 
 /** What only decides about rows that are still to come; everything else decides about results. */

@@ -3,13 +3,13 @@ import { formatDuration } from "../core/duration.ts";
 import { typeName } from "./column-type.ts";
 import { type Aggregate, type Expression } from "./expression.ts";
 import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
-import { type WindowSize } from "./plan.ts";
+import { gridOf, sizeText } from "./window-size.ts";
 
 /** Several lines without a last line break. */
 export function explainPlan(plan: Plan): string {
   const lines = [`project ${plan.name} (${plan.fingerprint.slice(0, 12)})`];
   for (const dataset of plan.datasets) lines.push("", ...explainDataset(dataset));
-  for (const window of plan.windows) lines.push("", ...explainWindow(window));
+  for (const window of plan.windows) lines.push("", ...explainWindow(window, plan));
   return lines.join("\n");
 }
 
@@ -46,7 +46,8 @@ function columnLines(columns: readonly ColumnPlan[]): readonly string[] {
   });
 }
 
-function explainWindow(window: WindowPlan): readonly string[] {
+function explainWindow(window: WindowPlan, plan: Plan): readonly string[] {
+  const isOverWindow = plan.windows.some((one) => one.name === window.from);
   const measures = window.measures.map(
     (one) => `  ${one.name} = ${explainExpression(one.aggregate)}  (${typeName(one.type)})`,
   );
@@ -60,7 +61,9 @@ function explainWindow(window: WindowPlan): readonly string[] {
     `  by           ${by.length === 0 ? "nothing: one result a window" : by.join(", ")}`,
     ...(window.where === null ? [] : [`  where        ${explainExpression(window.where)}`]),
     ...measures,
-    `  late rows    ${explainLateness(window)}`,
+    isOverWindow
+      ? `  corrections  follow those of ${window.from}`
+      : `  late rows    ${explainLateness(window)}`,
   ];
 }
 
@@ -68,19 +71,14 @@ function explainShape(window: WindowPlan): readonly string[] {
   if (window.kind === "session") {
     return [`  session      until ${formatDuration(window.gapUs)} without a row`];
   }
-  const grid = window.kind === "tumbling" ? window.size : window.every;
+  const grid = gridOf(window);
   const clock = grid.kind === "fixed" ? "" : ` by the clock of ${window.timezone}`;
-  if (window.kind === "tumbling") return [`  size         ${explainSize(grid)}${clock}`];
+  if (window.kind === "tumbling") return [`  size         ${sizeText(grid)}${clock}`];
   const size =
     grid.kind === "fixed"
       ? { kind: "fixed" as const, us: grid.us * window.panes }
       : { ...grid, count: grid.count * window.panes };
-  return [`  size         ${explainSize(size)}, every ${explainSize(grid)}${clock}`];
-}
-
-function explainSize(size: WindowSize): string {
-  if (size.kind === "fixed") return formatDuration(size.us);
-  return size.count === 1 ? `1 ${size.unit}` : `${size.count} ${size.unit}s`;
+  return [`  size         ${sizeText(size)}, every ${sizeText(grid)}${clock}`];
 }
 
 function explainLateness(window: WindowPlan): string {

@@ -2,6 +2,7 @@
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { type WindowSize } from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
+import { sizeText } from "./window-size.ts";
 import { zoneProblem } from "./zone.ts";
 
 const MIN_SIZE_US = 1000;
@@ -135,9 +136,4 @@ function monthsOf(size: WindowSize): number | undefined {
 function daysOf(size: WindowSize): number | undefined {
   if (size.kind === "fixed" || size.unit === "month") return undefined;
   return size.unit === "week" ? size.count * 7 : size.count;
-}
-
-function sizeText(size: WindowSize): string {
-  if (size.kind === "fixed") return formatDuration(size.us);
-  return `${size.count} ${size.unit}${size.count === 1 ? "" : "s"}`;
 }

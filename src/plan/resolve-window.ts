@@ -2,7 +2,7 @@
 import { isBranded } from "../project/brand.ts";
 import { PLAIN_TYPES } from "./column-type.ts";
 import { type Expression } from "./expression.ts";
-import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
+import { checkColumnName, checkNoTwins } from "./names.ts";
 import { type ColumnPlan, type NamedAggregate } from "./plan.ts";
 import {
   type HoppingPlan,
@@ -13,6 +13,7 @@ import {
 } from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
+import { checkNesting, refuseLateness, resolveFrom } from "./resolve-from.ts";
 import {
   asCondition,
   resolveColumn,
@@ -46,11 +47,13 @@ type Kind = keyof typeof KINDS;
 
 export const WINDOW_DEFAULTS = { timezone: "UTC", allowedLateness: "0s", late: "update" } as const;
 
-/** What a window may read: datasets by name, and the declared values by identity. */
+/** What a window may read: datasets and windows by name, and the declared values by identity. */
 export interface Sources {
   readonly datasets: readonly ResolvedDataset[];
   readonly nameOf: (declared: unknown) => string | undefined;
   readonly windowNames: readonly string[];
+  /** Undefined where it has problems of its own. */
+  readonly windowNamed: (name: string) => WindowPlan | "cycle" | undefined;
 }
 
 export function resolveWindow(
@@ -66,8 +69,12 @@ export function resolveWindow(
     return problems.add(show(value), "a window", KINDS.tumbling.example);
   }
   problems.unknownKeys(spec, KINDS[kind].keys);
-  const from = resolveSource(spec["from"], sources, problems.at("from"));
+  const from = resolveFrom(spec["from"], kind, sources, problems.at("from"));
+  if (from?.upstream !== undefined) refuseLateness(from.upstream, spec, problems);
   const shape = resolveShape(kind, spec, problems);
+  if (from?.upstream !== undefined && shape?.kind === "tumbling") {
+    checkNesting(from.upstream, shape, problems.at("size"));
+  }
   if (kind === "session" && (from?.plan.key.length ?? 0) > 0) {
     problems
       .at("from")
@@ -82,8 +89,9 @@ export function resolveWindow(
   const late = resolveLate(spec["late"], problems.at("late"));
   if (from === undefined) return undefined;
   const scope = { columns: from.plan.columns, broken: from.broken };
-  const by = resolveBy(spec["by"], scope, problems.at("by"));
-  const where = resolveWhere(spec["where"], scope, problems.at("where"));
+  const groups = { columns: from.groupColumns, broken: from.broken };
+  const by = resolveBy(spec["by"], groups, problems.at("by"));
+  const where = resolveWhere(spec["where"], groups, problems.at("where"));
   const measures = resolveMeasures(spec["measure"], scope, problems.at("measure"));
   checkResultNames(by, measures, problems);
   if (shape === undefined) return undefined;
@@ -125,35 +133,6 @@ function resolveShape(
   if (size === undefined || every === undefined) return undefined;
   const panes = resolveHop(size, every, timezone, problems);
   return panes === undefined ? undefined : { kind, every, panes, timezone };
-}
-
-function resolveSource(
-  value: unknown,
-  sources: Sources,
-  problems: Problems,
-): ResolvedDataset | undefined {
-  const names = sources.datasets.map((one) => one.plan.name);
-  const isWindow =
-    isBranded(value, "window") ||
-    (typeof value === "string" && !names.includes(value) && sources.windowNames.includes(value));
-  if (isWindow) {
-    return problems.add(
-      "a window",
-      "a dataset: windows over windows do not exist yet",
-      nameHint("", names),
-    );
-  }
-  const name = typeof value === "string" ? value : sources.nameOf(value);
-  const dataset = sources.datasets.find((one) => one.plan.name === name);
-  if (dataset !== undefined) return dataset;
-  // A dataset that is listed, but too broken to read: its own problems say enough.
-  if (name !== undefined && typeof value !== "string") return undefined;
-  const isDataset = isBranded(value, "dataset");
-  return problems.add(
-    isDataset ? "a dataset that the project does not list" : show(value),
-    "a dataset of this project",
-    isDataset ? "add it to `datasets` of defineProject" : nameHint(value, names),
-  );
 }
 
 function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {

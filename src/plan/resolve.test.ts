@@ -328,25 +328,6 @@ describe("mistakes in a project", () => {
     expect(found({ gap: "30m" }, { key: ["symbol", "time"] })).toEqual(["windows.visits.from"]);
   });
 
-  it("say that windows read datasets only, for now", () => {
-    const bars = tumbling({ from: ticks, size: "5m", measure: { n: count() } });
-    const windows = {
-      bars,
-      hours: looseWindow({ from: bars, size: "1h", measure: { n: sum("n") } }),
-    };
-    const list = problems(defineProject({ name: "p", datasets: { ticks }, windows }));
-    expect(list).toMatchObject([{ path: "windows.hours.from", found: "a window" }]);
-    const unlisted = looseWindow({
-      from: loose({ columns, eventTime: "time" }),
-      size: "1h",
-      measure: { n: count() },
-    });
-    const other = problems(
-      defineProject({ name: "p", datasets: { ticks }, windows: { unlisted } }),
-    );
-    expect(other[0]?.found).toBe("a dataset that the project does not list");
-  });
-
   it("do not follow from one another", () => {
     const broken = loose({
       columns: { ...columns, price: column.decimal(99, 1) },

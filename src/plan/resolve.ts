@@ -4,13 +4,13 @@ import { isBranded } from "../project/brand.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkMeasurements } from "./line-protocol.ts";
 import { checkRelationName } from "./names.ts";
-import { type Plan } from "./plan.ts";
+import { type Plan, type WindowPlan } from "./plan.ts";
 import { type Problem, Problems, show } from "./problem.ts";
 import { isRecord, resolveDataset } from "./resolve-dataset.ts";
 import { resolveAlert } from "./resolve-alert.ts";
 import { resolveSink } from "./resolve-sink.ts";
 import { resolveSources } from "./resolve-source.ts";
-import { resolveWindow } from "./resolve-window.ts";
+import { resolveWindow, type Sources } from "./resolve-window.ts";
 
 const MAX_RELATIONS = 1000;
 
@@ -50,29 +50,18 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     datasets.map((one) => one.plan),
     problems.at("datasets"),
   );
-  const sources = {
-    datasets,
-    nameOf: (value: unknown) => declared.find((one) => one[1] === value)?.[0],
-    windowNames: declaredWindows.map(([key]) => key),
-  };
-  const windows = declaredWindows.flatMap(([key, value]) => {
-    const window = resolveWindow(key, value, sources, problems.at("windows").at(key));
-    return window === undefined ? [] : [window];
-  });
-  const windowSources = {
-    windows,
-    windowNames: declaredWindows.map(([key]) => key),
-    nameOf: (value: unknown) => declaredWindows.find((one) => one[1] === value)?.[0],
-  };
+  const named = [...declared, ...declaredWindows, ...declaredAlerts];
+  const nameOf = (value: unknown): string | undefined => named.find((one) => one[1] === value)?.[0];
+  const windows = resolveWindows(declaredWindows, { datasets, nameOf }, problems.at("windows"));
+  const windowSources = { windows, windowNames: declaredWindows.map(([key]) => key), nameOf };
   const alerts = declaredAlerts.flatMap(([key, value]) => {
     const alert = resolveAlert(key, value, windowSources, problems.at("alerts").at(key));
     return alert === undefined ? [] : [alert];
   });
-  const named = [...declared, ...declaredWindows, ...declaredAlerts];
   const delivered = {
     names: named.map(([key]) => key),
     datasets: declared.map(([key]) => key),
-    nameOf: (value: unknown) => named.find((one) => one[1] === value)?.[0],
+    nameOf,
   };
   const sinks = relations(spec["sinks"], problems.at("sinks"), false).flatMap(([key, value]) => {
     const sink = resolveSink(key, value, delivered, problems.at("sinks").at(key));
@@ -86,14 +75,31 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     sinks: [...sinks].sort(byName),
     alerts: [...alerts].sort(byName),
   };
-  const found = resolveSources(
-    spec["sources"],
-    content.datasets,
-    sources.nameOf,
-    problems.at("sources"),
-  );
+  const found = resolveSources(spec["sources"], content.datasets, nameOf, problems.at("sources"));
   const own = found.length === 0 ? {} : { sources: found };
   return { ...content, ...own, fingerprint: fingerprintOf(content) };
+}
+
+/** A window that others read is resolved before them, once. */
+function resolveWindows(
+  declared: readonly (readonly [string, unknown])[],
+  sources: Pick<Sources, "datasets" | "nameOf">,
+  problems: Problems,
+): readonly WindowPlan[] {
+  const resolved = new Map<string, WindowPlan | "cycle" | undefined>();
+  const windowNamed = (name: string): WindowPlan | "cycle" | undefined => {
+    if (resolved.has(name)) return resolved.get(name);
+    resolved.set(name, "cycle");
+    const value = declared.find(([key]) => key === name)?.[1];
+    const all = { ...sources, windowNames: declared.map(([key]) => key), windowNamed };
+    const window = resolveWindow(name, value, all, problems.at(name));
+    resolved.set(name, window);
+    return window;
+  };
+  return declared.flatMap(([name]) => {
+    const window = windowNamed(name);
+    return window === undefined || window === "cycle" ? [] : [window];
+  });
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

@@ -123,6 +123,27 @@ describe("types", () => {
     }>();
   });
 
+  it("know the rows of a window over a window", () => {
+    const hours = tumbling({
+      from: bars,
+      size: "1h",
+      by: ["symbol"],
+      measure: { open: first("open"), n: sum("n"), mean: max("mean"), last: max("window_end") },
+    });
+    expectTypeOf<Row<typeof hours>>().toEqualTypeOf<{
+      readonly window_start: string;
+      readonly window_end: string;
+      readonly symbol: string;
+      readonly open: string | null;
+      readonly n: number | string | null;
+      readonly mean: number | null;
+      readonly last: string | null;
+      readonly revision: number;
+    }>();
+    // @ts-expect-error: no column of the results
+    tumbling({ from: bars, size: "1h", measure: { x: sum("price") } });
+  });
+
   it("refuse column names that the dataset does not have", () => {
     const columns = {
       at: column.timestamp(),

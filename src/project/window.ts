@@ -1,17 +1,36 @@
-/** Windows over the rows of a dataset, by event time, as declared. */
+/** Windows over the rows of a dataset or the results of a window, by event time, as declared. */
 import { type Measure } from "./aggregate.ts";
 import { BRAND, type Branded } from "./brand.ts";
+import { type Column } from "./column.ts";
 import { type ColumnName, type Columns, type DatasetDefinition, type Duration } from "./dataset.ts";
 import { type Expression } from "./expression.ts";
 import { type ReadOf, type ReadResult } from "./result.ts";
 
-/** The dataset itself, or its name where it is declared elsewhere. */
-export type Source = DatasetDefinition | string;
+/** A dataset or a window: itself, or its name where it is declared elsewhere. */
+export type Source = DatasetDefinition | WindowDefinition | string;
 
 export type NameIn<S extends Source> =
-  S extends DatasetDefinition<infer C> ? ColumnName<C> : string;
+  S extends DatasetDefinition<infer C>
+    ? ColumnName<C>
+    : S extends WindowDefinition<infer R>
+      ? keyof R & string
+      : string;
 
-type ColumnsOf<S extends Source> = S extends DatasetDefinition<infer C> ? C : Columns;
+type ColumnsOf<S extends Source> =
+  S extends DatasetDefinition<infer C>
+    ? C
+    : S extends WindowDefinition<infer R>
+      ? { readonly [K in keyof R & string]: ResultColumn<R[K]> }
+      : Columns;
+
+/** A column of results, by the values that it has there. */
+type ResultColumn<T> = Column<{
+  readonly kind: string;
+  readonly read: NonNullable<T>;
+  readonly write: NonNullable<T>;
+  readonly nullable: null extends T ? true : false;
+  readonly optional: boolean;
+}>;
 
 type By<N extends string> =
   | readonly N[]

@@ -3,14 +3,10 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { daySql } from "../engine/table.ts";
 import { windowBounds, windowIndex, windowStart } from "../plan/calendar.ts";
-import { type GridPlan, type HoppingPlan, type WindowPlan, type WindowSize } from "../plan/plan.ts";
+import { type GridPlan, type HoppingPlan, type WindowPlan } from "../plan/plan.ts";
+import { gridOf } from "../plan/window-size.ts";
 
 const DAY_US = 86_400_000_000n;
-
-/** What the window's borders lie on: windows of this size, side by side, are its panes. */
-function gridOf(window: GridPlan): WindowSize {
-  return window.kind === "tumbling" ? window.size : window.every;
-}
 
 /** The boundary up to which all windows are over once event time has come to `timeUs`. */
 export function closedBoundary(window: WindowPlan, timeUs: bigint): bigint {

@@ -177,14 +177,14 @@ function visible({ tx, dataset, late, endSeq }: Publication): RelationOptions {
   return late === null || late.beyondRows === 0 ? {} : { without: late.beyond };
 }
 
-function byNames(window: WindowPlan): readonly string[] {
+export function byNames(window: WindowPlan): readonly string[] {
   return window.by.map((one) => one.name);
 }
 
 /**
  * A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names.
  */
-async function aggregate(
+export async function aggregate(
   tx: Transaction,
   dataset: DatasetPlan,
   window: GridPlan,
@@ -239,7 +239,7 @@ async function aggregate(
     )})`;
 }
 
-function sameGroup(window: WindowPlan, left: string, right: string): Sql {
+export function sameGroup(window: WindowPlan, left: string, right: string): Sql {
   const parts = window.by.map(
     (one) => sql` AND ${sql.id(left, one.name)} IS NOT DISTINCT FROM ${sql.id(right, one.name)}`,
   );

@@ -1,8 +1,9 @@
 /** Keeps windows right as batches arrive, late rows included. */
 import { type AppliedRows, type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
+import { type DatasetPlan, type GridPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
+import { followClosed, followCorrections } from "./follow.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
 import { splitIntoRuns } from "./runs.ts";
 import { type Sessions } from "./session-sql.ts";
@@ -140,7 +141,11 @@ class EventTimeStage implements WindowStage {
       for (const window of this.#windowsOf(dataset.name)) {
         // A window that is new to the project is computed from the rows that are already there.
         const isNew = this.#windowProgressOf(window.name).closedUntilUs === null;
-        if (after === before && !isNew) continue;
+        if (after === before && !isNew) {
+          // A window that is new to the project may read one that is not.
+          if (window.kind !== "session") await this.#follow(tx, window, tx.nextSeq(window.name));
+          continue;
+        }
         if (window.kind === "session") {
           if (after.watermarkUs === null) continue;
           const round = { rows: null, mayBeLate: false, watermarkUs: after.watermarkUs };
@@ -169,7 +174,8 @@ class EventTimeStage implements WindowStage {
   }
 
   async #publish(of: Omit<Publication, "hasPanes">, progress: Progress): Promise<void> {
-    const { window, late } = of;
+    const { tx, window, late } = of;
+    const firstSeq = tx.nextSeq(window.name);
     const before = this.#windowProgressOf(window.name);
     let { published, corrected, closedUntilUs, hasPanes } = before;
     if (late !== null && closedUntilUs !== null) {
@@ -190,6 +196,32 @@ class EventTimeStage implements WindowStage {
     }
     const { sessions } = before;
     this.#windowDraft.set(window.name, { closedUntilUs, published, corrected, hasPanes, sessions });
+    const isNews = closedUntilUs !== before.closedUntilUs || tx.nextSeq(window.name) > firstSeq;
+    if (isNews) await this.#follow(tx, window, firstSeq);
+  }
+
+  /** Windows over this one: what its results from `firstSeq` on change, and what is over now. */
+  async #follow(tx: Transaction, upstream: GridPlan, firstSeq: number): Promise<void> {
+    const upstreamClosedUs = this.#windowProgressOf(upstream.name).closedUntilUs;
+    if (upstreamClosedUs === null) return;
+    for (const window of this.#windowsOf(upstream.name)) {
+      if (window.kind !== "tumbling") continue;
+      const own = tx.nextSeq(window.name);
+      const before = this.#windowProgressOf(window.name);
+      const of = { tx, upstream, window };
+      const corrected =
+        before.closedUntilUs === null
+          ? 0
+          : await followCorrections(of, firstSeq, before.closedUntilUs);
+      const closed = await followClosed(of, before.closedUntilUs, upstreamClosedUs);
+      this.#windowDraft.set(window.name, {
+        ...before,
+        closedUntilUs: closed.closedUntilUs,
+        published: before.published + closed.published,
+        corrected: before.corrected + corrected,
+      });
+      await this.#follow(tx, window, own);
+    }
   }
 
   #dataset(name: string): DatasetPlan {
@@ -273,8 +305,12 @@ class EventTimeStage implements WindowStage {
   }
 
   get hasNewWindows(): boolean {
+    const hasClosed = (name: string): boolean => {
+      const closedUntilUs = this.#windows.get(name)?.closedUntilUs;
+      return closedUntilUs !== undefined && closedUntilUs !== null;
+    };
     return this.#plan.windows.some(
-      (window) => !this.#windows.has(window.name) && this.#progress.has(window.from),
+      ({ name, from }) => !this.#windows.has(name) && (this.#progress.has(from) || hasClosed(from)),
     );
   }
 

@@ -20,6 +20,7 @@ import {
   type SentBatch,
   START_US,
   type Step,
+  randomNestedPlan,
 } from "./random-project.ts";
 
 const RUNS = Number(process.env["KUROBE_LAW_RUNS"] ?? 25);
@@ -201,7 +202,8 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
 
 test.each([
   ["any windows", randomPlan, RUNS],
-  ["sessions", randomSessionPlan, Math.ceil(RUNS / 2)],
+  ["sessions", randomSessionPlan, Math.ceil(RUNS / 3)],
+  ["windows over windows", randomNestedPlan, Math.ceil(RUNS / 3)],
 ] as const)(
   `the engine agrees with the oracle on %s (seed ${SEED})`,
   async (_, plans, numRuns) => {

@@ -45,7 +45,7 @@ export interface SentBatch {
 }
 
 const windowSpec = fc.record({
-  size: fc.constantFrom(
+  size: fc.constantFrom<readonly string[]>(
     ["1m"],
     ["7m"],
     ["1 hour"],
@@ -101,7 +101,7 @@ const columns = {
   v: column.int64().nullable(),
 };
 
-export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map(planOf);
+export const randomPlan: fc.Arbitrary<Plan> = projectSpec.map((spec) => planOf(spec));
 
 /** Sessions only, over rows that stay: late rows join them in every order. */
 export const randomSessionPlan: fc.Arbitrary<Plan> = fc
@@ -114,7 +114,36 @@ export const randomSessionPlan: fc.Arbitrary<Plan> = fc
     }),
   );
 
-function planOf(spec: ProjectSpec): Plan {
+/** A window over a window over a window. */
+export const randomNestedPlan: fc.Arbitrary<Plan> = fc
+  .tuple(
+    projectSpec,
+    windowSpec.filter(({ size }) => size[0] !== ""),
+    fc.constantFrom("3m", "10m"),
+    fc.constantFrom("1h", "1 day"),
+    fc.boolean(),
+  )
+  .map(([spec, window, middle, upper, isGrouped]) => {
+    const shortest = { ...window, size: window.isFiltered ? ["3m", "1m"] : ["1m"] };
+    return planOf({ ...spec, windows: [shortest] }, (lower) => ({
+      middle: tumbling({
+        from: "w0",
+        size: middle,
+        ...(isGrouped && lower.by !== "none" ? { by: [lower.by === "column" ? "k" : "big"] } : {}),
+        measure: { n: sum("n"), parts: count(), open: first("open"), close: last("close") },
+      } as never),
+      upper: tumbling({
+        from: "middle",
+        size: upper,
+        measure: { n: sum("n"), parts: count(), close: last("close") },
+      }),
+    }));
+  });
+
+function planOf(
+  spec: ProjectSpec,
+  above: (lowest: WindowSpec) => Readonly<Record<string, unknown>> = () => ({}),
+): Plan {
   const rows = dataset({
     columns,
     eventTime: "at",
@@ -132,8 +161,10 @@ function planOf(spec: ProjectSpec): Plan {
   const windows = Object.fromEntries(
     spec.windows.map((window, index) => [`w${index}`, windowOf(window, spec.key.length > 0)]),
   );
+  const [lowest] = spec.windows;
+  const all = { ...windows, ...(lowest === undefined ? {} : above(lowest)) };
   return resolveProject(
-    defineProject({ name: "random", datasets: { events: rows }, windows } as never),
+    defineProject({ name: "random", datasets: { events: rows }, windows: all } as never),
   );
 }
 

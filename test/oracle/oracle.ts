@@ -59,7 +59,7 @@ export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOut
   }
   const windows = new Map<string, readonly WindowResult[]>();
   for (const dataset of datasets.values()) {
-    for (const [name, results] of dataset.windows.results()) windows.set(name, results);
+    for (const [name, results] of dataset.windows.results(plan.windows)) windows.set(name, results);
   }
   const outcomes = [...datasets].map(([name, dataset]) => [name, dataset.outcome()] as const);
   return { datasets: new Map(outcomes), windows };

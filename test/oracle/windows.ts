@@ -2,6 +2,7 @@
 import { type GridPlan, type WindowPlan } from "../../src/plan/plan.ts";
 import { aggregateRows } from "./aggregate.ts";
 import { evaluate } from "./expression.ts";
+import { type Lower, resultsOf, resultsOver } from "./nested.ts";
 import { inOrder, type LateRow, type WindowResult } from "./result.ts";
 import { OracleSessions } from "./sessions.ts";
 import { identities, type Row, type StoredRow, type Value } from "./value.ts";
@@ -41,8 +42,25 @@ export class OracleWindows {
     for (const window of this.#windows) window.advance(watermarkUs, stored);
   }
 
-  results(): ReadonlyMap<string, readonly WindowResult[]> {
-    return new Map(this.#windows.map((window) => [window.plan.name, window.results()]));
+  /** Windows over windows too, `above` in any order. */
+  results(above: readonly WindowPlan[]): ReadonlyMap<string, readonly WindowResult[]> {
+    const results = new Map(this.#windows.map((window) => [window.plan.name, window.results()]));
+    const lower = new Map<string, Lower>();
+    for (const window of this.#windows) {
+      if (window instanceof OneWindow) lower.set(window.plan.name, window.lower());
+    }
+    for (let more = true; more;) {
+      more = false;
+      for (const plan of above) {
+        const from = lower.get(plan.from);
+        if (from === undefined || lower.has(plan.name) || plan.kind !== "tumbling") continue;
+        const own = resultsOver(plan, from);
+        lower.set(plan.name, own);
+        results.set(plan.name, resultsOf(own));
+        more = true;
+      }
+    }
+    return results;
   }
 
   lateRows(): readonly LateRow[] {
@@ -175,6 +193,18 @@ class OneWindow {
     const known = this.#groups.get(key) ?? { window, by, lateCount: 0, result: null };
     this.#groups.set(key, known);
     return known;
+  }
+
+  lower(): Lower {
+    const closed = this.#closedUntilUs;
+    const open = closed === null ? [] : this.#windowsOf(closed).map((one) => one.startUs);
+    const openFromUs = closed === null ? null : open.reduce((a, b) => (b < a ? b : a));
+    const known = [...this.#groups.values()];
+    return {
+      plan: this.plan,
+      groups: known.filter((one) => one.result !== null || one.lateCount > 0),
+      openFromUs,
+    };
   }
 
   results(): readonly WindowResult[] {

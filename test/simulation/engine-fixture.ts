@@ -14,21 +14,22 @@ import { type SimDisk } from "./sim-disk.ts";
 
 const MINUTE_US = 60_000_000;
 
-const id = { kind: "column", name: "id", type: { kind: "int64" } } as const;
+const int64 = { kind: "int64" } as const;
 
-function measure(name: string, fn: "count" | "min" | "max" | "first" | "last"): NamedAggregate {
-  const type = { kind: "int64" } as const;
-  return {
-    name,
-    type,
-    aggregate: {
-      kind: "aggregate",
-      function: fn,
-      argument: fn === "count" ? null : id,
-      where: null,
-      type,
-    },
-  };
+function measure(
+  name: string,
+  fn: "count" | "sum" | "min" | "max" | "first" | "last",
+  of = "id",
+): NamedAggregate {
+  const argument = fn === "count" ? null : ({ kind: "column", name: of, type: int64 } as const);
+  const aggregate = {
+    kind: "aggregate",
+    function: fn,
+    argument,
+    where: null,
+    type: int64,
+  } as const;
+  return { name, type: int64, aggregate };
 }
 
 const text = { kind: "text" } as const;
@@ -68,6 +69,25 @@ function sliding(from: string): WindowPlan {
   return { kind: "hopping", name: `${from}_hop`, from, every, panes: 3, timezone: "UTC", ...base };
 }
 
+/** Three minutes over the minutes: the same results as one query over the rows. */
+function perThreeMinutes(from: string): WindowPlan {
+  return {
+    ...perMinute(from),
+    kind: "tumbling",
+    name: `${from}_3m`,
+    from: `${from}_1m`,
+    size: { kind: "fixed", us: 3 * MINUTE_US },
+    timezone: "UTC",
+    measures: [
+      measure("n", "sum", "n"),
+      measure("low", "min", "low"),
+      measure("high", "max", "high"),
+      measure("open", "first", "open"),
+      measure("close", "last", "close"),
+    ],
+  };
+}
+
 const columns = [
   columnPlan("at", "timestamp"),
   columnPlan("id", "int64"),
@@ -89,7 +109,14 @@ export const STATES: DatasetPlan = datasetPlan("states", columns, {
 
 export const PLAN: Plan = planOf(
   [EVENTS, STATES],
-  [...[EVENTS, STATES].flatMap(({ name }) => [perMinute(name), sliding(name)]), visits("events")],
+  [
+    ...[EVENTS, STATES].flatMap(({ name }) => [
+      perMinute(name),
+      perThreeMinutes(name),
+      sliding(name),
+    ]),
+    visits("events"),
+  ],
 );
 
 export async function openSimulated(disk: SimDisk): Promise<Platform> {
@@ -132,7 +159,7 @@ export async function contentsOf(platform: Platform, dataset: DatasetPlan): Prom
   const rows = await texts(sql`SELECT name, epoch_us("at"), id FROM rows.${name} ORDER BY _seq`);
   const windows: string[] = [];
   const expected: string[] = [];
-  for (const window of PLAN.windows.filter((one) => one.from === dataset.name)) {
+  for (const window of PLAN.windows.filter((one) => one.name.startsWith(dataset.name))) {
     const status = platform.engine.status().windows.find((one) => one.name === window.name);
     const closedUs = status?.closedUntilUs ?? 0n;
     const results = await texts(
