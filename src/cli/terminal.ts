@@ -27,13 +27,21 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
+/**
+ * One press of Ctrl-C may arrive several times: from the terminal, which tells the whole process
+ * group, and from npm or a shell above us, which passes on what it was told.
+ */
+const SAME_PRESS_MS = 500;
+
 /** The real one. The second Ctrl-C ends the process at once. */
 export function processTerminal(): Terminal {
   const stopping = new AbortController();
+  let firstMs: number | undefined;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.once(name, () => {
+    process.on(name, () => {
+      firstMs ??= performance.now();
       stopping.abort();
-      process.once(name, () => process.exit(130));
+      if (performance.now() - firstMs > SAME_PRESS_MS) process.exit(130);
     });
   }
   return {

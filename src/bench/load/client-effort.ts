@@ -3,12 +3,15 @@ import { type EventLoopUtilization, performance, PerformanceObserver } from "nod
 import { type ClientEffort } from "./outcome.ts";
 
 export class EffortMeter {
+  readonly #isProcessMeasured: boolean;
   readonly #cpu = process.cpuUsage();
   readonly #loop: EventLoopUtilization = performance.eventLoopUtilization();
   readonly #observer: PerformanceObserver;
   #gcMs = 0;
 
-  constructor() {
+  /** Of several threads in one process, one alone reports the processor time of all. */
+  constructor({ isProcessMeasured }: { readonly isProcessMeasured: boolean }) {
+    this.#isProcessMeasured = isProcessMeasured;
     this.#observer = new PerformanceObserver((list) => {
       for (const { duration } of list.getEntries()) this.#gcMs += duration;
     });
@@ -19,6 +22,7 @@ export class EffortMeter {
     this.#observer.disconnect();
     const { user, system } = process.cpuUsage(this.#cpu);
     const { utilization } = performance.eventLoopUtilization(this.#loop);
-    return { cpuMs: (user + system) / 1000, utilization, gcMs: this.#gcMs };
+    const cpuMs = this.#isProcessMeasured ? (user + system) / 1000 : 0;
+    return { cpuMs, utilization, gcMs: this.#gcMs };
   }
 }

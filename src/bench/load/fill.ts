@@ -36,16 +36,21 @@ export async function fillKeys(
   }));
 }
 
+export interface CleanOptions extends FillOptions {
+  /** By keyspace: one more than the highest key that others than `load` have made. */
+  readonly insertEnds?: readonly number[];
+}
+
 /** Deletes each key that the workload may have made, by name: nothing else is looked at. */
 export async function cleanKeys(
   load: Load,
   workload: Workload,
-  options: FillOptions = {},
+  { insertEnds = [], ...options }: CleanOptions = {},
 ): Promise<void> {
   if (!load.isConnected) return;
   const made = workload.keyspaces.map((keyspace, index) => ({
     ...keyspace,
-    keyCount: Math.max(keyspace.keyCount, load.inserts[index]?.end ?? 0),
+    keyCount: Math.max(keyspace.keyCount, load.inserts[index]?.end ?? 0, insertEnds[index] ?? 0),
   }));
   const remove =
     (command: string) =>
@@ -90,8 +95,8 @@ async function overKeys(
           requests,
           intervalMs: INTERVAL_MS,
           signal,
-          onInterval: ({ operationCount, errorCount }) =>
-            onProgress?.(before + operationCount + errorCount, total),
+          onInterval: ({ operations: succeeded, errors }) =>
+            onProgress?.(before + succeeded + errors, total),
         },
       );
       done += requests;

@@ -10,7 +10,7 @@ import { makeValueBytes } from "../workload/value-bytes.ts";
 import { type Workload } from "../workload/workload.ts";
 import { Lane } from "./lane.ts";
 import { type LoadOutcome } from "./outcome.ts";
-import { type Recorder } from "./recorder.ts";
+import { type LoadProgress } from "./recorder.ts";
 import { runLanes, type Pace } from "./run-lanes.ts";
 
 export interface LoadOptions {
@@ -22,9 +22,21 @@ export interface LoadOptions {
   readonly seed: number;
   /** An operation without reply after this counts as `timeout`, and its connection is given up. */
   readonly timeoutMs: number;
-  /** Which share of the run this process has: its own random numbers, its own new keys. */
-  readonly worker?: { readonly index: number; readonly count: number };
+  /** Undefined where one thread carries the whole load. */
+  readonly worker?: WorkerPlace | undefined;
 }
+
+/** Which share of a load a thread has: random numbers and new keys of its own. */
+export interface WorkerPlace {
+  readonly index: number;
+  readonly count: number;
+  /** Connections of the thread that has the most. */
+  readonly mostConnections: number;
+  /** One thread of each process reports what the process costs. */
+  readonly isFirstOfProcess: boolean;
+}
+
+const ALONE: WorkerPlace = { index: 0, count: 1, mostConnections: 1, isFirstOfProcess: true };
 
 export interface RunOptions {
   readonly pace: Pace;
@@ -33,7 +45,7 @@ export interface RunOptions {
   readonly requests: number;
   readonly intervalMs: number;
   readonly signal?: AbortSignal | undefined;
-  readonly onInterval?: ((recorder: Recorder) => void) | undefined;
+  readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
 }
 
 interface BoundLane {
@@ -65,11 +77,11 @@ export class Load implements AsyncDisposable {
     this.#valueBytes = makeValueBytes(workload, seed);
     const fewest = Math.min(...workload.keyspaces.map(({ keyCount }) => keyCount));
     this.#tagCount = tagCountFor(fewest);
-    const { index, count } = options.worker ?? { index: 0, count: 1 };
+    const { index, count } = options.worker ?? ALONE;
     this.#parcel = {
       workload,
       operations: this.compile(workload),
-      inserts: workload.keyspaces.map(({ keyCount }) => new InsertCounter(keyCount + index, count)),
+      inserts: workload.keyspaces.map(({ keyCount }) => new InsertCounter(keyCount, index, count)),
     };
   }
 
@@ -166,14 +178,16 @@ export class Load implements AsyncDisposable {
   }
 
   #compose(parcel: Parcel, index: number, node: number, depth: number): Composer {
-    const worker = this.options.worker ?? { index: 0, count: 1 };
-    const lanes = Math.max(this.options.connections, this.nodes.length);
+    const worker = this.options.worker ?? ALONE;
+    const { connections } = this.options;
+    const lanes = Math.max(connections, worker.mostConnections, this.nodes.length);
     return new Composer({
       workload: parcel.workload,
       operations: parcel.operations,
       inserts: parcel.inserts,
       seed: this.options.seed,
-      lane: worker.index * lanes + index,
+      // Threads may have one connection more or less: numbers that take turns never meet.
+      lane: worker.index + index * worker.count,
       lanes: worker.count * lanes,
       depth,
       valueBytes: this.#valueBytes,
@@ -195,7 +209,7 @@ export class Load implements AsyncDisposable {
     options: RunOptions,
     depth = this.options.depth,
   ): Promise<LoadOutcome> {
-    const { seed, timeoutMs } = this.options;
+    const { seed, timeoutMs, worker = ALONE } = this.options;
     return await runLanes({
       ...options,
       lanes: lanes.map(({ lane }) => lane),
@@ -203,7 +217,8 @@ export class Load implements AsyncDisposable {
       operations,
       depth,
       timeoutMs,
-      random: new Random(seed, 1_000_000 + this.#runs),
+      random: new Random(seed, 1_000_000 * (1 + worker.index) + this.#runs),
+      isProcessMeasured: worker.isFirstOfProcess,
       onMoved: () => this.#refresh(),
     });
   }

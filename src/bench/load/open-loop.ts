@@ -12,6 +12,7 @@ export interface OpenLoopOptions {
   readonly depth: number;
   readonly perSecond: number;
   readonly arrival: "constant" | "poisson";
+  readonly firstMs?: number;
   readonly random: Random;
   readonly recorder: Recorder;
   readonly durationMs: number;
@@ -29,6 +30,7 @@ const MAX_QUEUE = 4_194_304;
 export class OpenLoop implements Pacer {
   readonly #options: OpenLoopOptions;
   readonly #gapMs: number;
+  readonly #firstMs: number;
   /** Due times of what waits for a connection: a ring. */
   #queue = new Float64Array(FIRST_QUEUE);
   #first = 0;
@@ -45,6 +47,8 @@ export class OpenLoop implements Pacer {
   constructor(options: OpenLoopOptions) {
     this.#options = options;
     this.#gapMs = 1000 / options.perSecond;
+    this.#firstMs = options.firstMs ?? 0;
+    this.#nextMs = this.#firstMs;
     for (const lane of options.lanes) this.#intended.set(lane, new Float64Array(options.depth));
   }
 
@@ -125,7 +129,7 @@ export class OpenLoop implements Pacer {
       return this.#nextMs - Math.log(1 - this.#options.random.unit()) * this.#gapMs;
     }
     // Multiplied, not summed up: a million roundings would shift the rate.
-    return this.#arrivals * this.#gapMs;
+    return this.#firstMs + this.#arrivals * this.#gapMs;
   }
 
   #enqueue(dueMs: number): void {

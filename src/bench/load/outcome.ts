@@ -14,7 +14,7 @@ export interface OperationOutcome {
 }
 
 export interface ClientEffort {
-  /** CPU time of this thread's process, all its threads together. */
+  /** CPU time of the process, all its threads together; 0 where another thread reports it. */
   readonly cpuMs: number;
   /** Share of the time in which the event loop was busy, from 0 to 1; the busiest thread's. */
   readonly utilization: number;
@@ -150,20 +150,24 @@ function mergeOperations(outcomes: readonly LoadOutcome[], index: number): Opera
 /** Intervals of the same number belong together: everybody started at the same time. */
 function mergePoints(lists: readonly (readonly IntervalPoint[])[]): readonly IntervalPoint[] {
   const longest = Math.max(...lists.map((points) => points.length));
-  return Array.from({ length: longest }, (_, index) => {
-    const points = lists.flatMap((each) => each[index] ?? []);
-    const whole = mergeHistograms(points.map(({ histogram }) => histogram));
-    return {
-      startMs: Math.min(...points.map(({ startMs }) => startMs)),
-      endMs: Math.max(...points.map(({ endMs }) => endMs)),
-      operations: points.reduce((total, { operations }) => total + operations, 0),
-      errors: points.reduce((total, point) => total + point.errors, 0),
-      p50Ms: whole.quantileMs(0.5),
-      p99Ms: whole.quantileMs(0.99),
-      maxMs: whole.maxMs,
-      histogram: encodeHistogram(whole),
-    };
-  });
+  return Array.from({ length: longest }, (_, index) =>
+    mergeInterval(lists.flatMap((each) => each[index] ?? [])),
+  );
+}
+
+/** One interval as several threads or machines saw it; there must be one at least. */
+export function mergeInterval(points: readonly IntervalPoint[]): IntervalPoint {
+  const whole = mergeHistograms(points.map(({ histogram }) => histogram));
+  return {
+    startMs: Math.min(...points.map(({ startMs }) => startMs)),
+    endMs: Math.max(...points.map(({ endMs }) => endMs)),
+    operations: points.reduce((total, { operations }) => total + operations, 0),
+    errors: points.reduce((total, { errors }) => total + errors, 0),
+    p50Ms: whole.quantileMs(0.5),
+    p99Ms: whole.quantileMs(0.99),
+    maxMs: whole.maxMs,
+    histogram: encodeHistogram(whole),
+  };
 }
 
 export function mergeHistograms(texts: readonly string[]): LatencyHistogram {

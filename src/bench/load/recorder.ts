@@ -15,6 +15,14 @@ export interface IntervalPoint {
   readonly histogram: string;
 }
 
+/** How far a run is when an interval has ended. Plain data: threads and agents send it. */
+export interface LoadProgress {
+  readonly point: IntervalPoint;
+  /** So far. */
+  readonly operations: number;
+  readonly errors: number;
+}
+
 const MAX_SAMPLES = 10;
 
 export class Recorder {
@@ -39,8 +47,6 @@ export class Recorder {
   #rolledMs = 0;
   readonly #current: readonly LatencyHistogram[];
   #currentErrors = 0;
-  /** Of the last whole interval, for whoever watches. */
-  #last: IntervalPoint | undefined;
 
   constructor(operations: readonly string[]) {
     this.operations = operations;
@@ -77,12 +83,8 @@ export class Recorder {
     return this.succeeded.reduce((sum, count) => sum + count, 0);
   }
 
-  get last(): IntervalPoint | undefined {
-    return this.#last;
-  }
-
   /** Ends an interval: its latencies join the total. */
-  roll(nowMs: number): void {
+  roll(nowMs: number): LoadProgress {
     const whole = new LatencyHistogram();
     this.#current.forEach((histogram, index) => {
       whole.merge(histogram);
@@ -101,10 +103,8 @@ export class Recorder {
     };
     this.#currentErrors = 0;
     this.#rolledMs = nowMs;
-    if (point.endMs > point.startMs) {
-      this.points.push(point);
-      this.#last = point;
-    }
+    if (point.endMs > point.startMs) this.points.push(point);
+    return { point, operations: this.operationCount, errors: this.errorCount };
   }
 }
 

@@ -7,7 +7,7 @@ import { ClosedLoop } from "./closed-loop.ts";
 import { type Lane } from "./lane.ts";
 import { OpenLoop } from "./open-loop.ts";
 import { type EndedBy, type LoadOutcome, outcomeOf } from "./outcome.ts";
-import { Recorder } from "./recorder.ts";
+import { type LoadProgress, Recorder } from "./recorder.ts";
 
 export type Pace =
   | { readonly kind: "closed" }
@@ -15,6 +15,8 @@ export type Pace =
       readonly kind: "open";
       readonly perSecond: number;
       readonly arrival: "constant" | "poisson";
+      /** When the first operation is due, in milliseconds: threads at one rate take turns. */
+      readonly firstMs?: number;
     };
 
 export interface LanesRun {
@@ -29,7 +31,9 @@ export interface LanesRun {
   readonly intervalMs: number;
   readonly random: Random;
   readonly signal?: AbortSignal | undefined;
-  readonly onInterval?: ((recorder: Recorder) => void) | undefined;
+  readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
+  /** False where another thread of this process reports what the process costs. */
+  readonly isProcessMeasured: boolean;
   readonly onMoved: () => void;
 }
 
@@ -40,7 +44,7 @@ const GIVE_UP_MS = 10_000;
 export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
   const recorder = new Recorder(options.operations.map(({ name }) => name));
   const reconnecting = new AbortController();
-  const meter = new EffortMeter();
+  const meter = new EffortMeter({ isProcessMeasured: options.isProcessMeasured });
   const startedAt = new Date().toISOString();
   const run = new Run(options, recorder, reconnecting.signal);
   const onAbort = (): void => run.end("interrupted");
@@ -161,8 +165,8 @@ class Run {
     if (nowMs > this.#deadlineMs + graceMs && !this.#pacer.isDone) this.#pacer.stop();
     if (nowMs - this.#rolledMs >= intervalMs) {
       this.#rolledMs = nowMs;
-      this.#recorder.roll(nowMs);
-      onInterval?.(this.#recorder);
+      const progress = this.#recorder.roll(nowMs);
+      onInterval?.(progress);
     }
     this.#settle();
   }

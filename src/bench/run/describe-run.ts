@@ -21,6 +21,8 @@ export interface MeasuredRun {
   readonly plan: RunPlan;
   readonly facts: ServerFacts;
   readonly outcome: LoadOutcome;
+  /** Threads or agents that went away in the middle, in words. */
+  readonly lost?: readonly string[];
   readonly fill: LoadOutcome | undefined;
   readonly before: ServerReading;
   readonly after: ServerReading;
@@ -228,7 +230,7 @@ function failedCount({ operations }: LoadOutcome): number {
 }
 
 function validityOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["validity"] {
-  const { outcome, fill, environment } = run;
+  const { outcome, fill, environment, lost = [] } = run;
   const fatal: string[] = [];
   const notes: string[] = [];
   const failed = failedCount(outcome);
@@ -241,14 +243,17 @@ function validityOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["val
     notes.push(`${outcome.dropped} operations were due and never sent: the rate was not met`);
   }
   if (isClientLimited(run, total)) {
-    notes.push("the client set the pace, not the server: use more workers, or another machine");
+    notes.push("the client set the pace, not the server: use more threads, or more machines");
   }
   const unfilled = fill === undefined ? 0 : failedCount(fill);
   if (unfilled > 0) notes.push(`${unfilled} keys could not be made before the run`);
   const steal = environment.steal_share ?? 0;
   if (steal > MAX_STEAL) notes.push(`other guests took ${percent(steal)} of the processors`);
   const isPartial = outcome.endedBy === "interrupted" || outcome.endedBy === "unreachable";
-  if (outcome.endedBy === "interrupted") notes.push("the run was interrupted");
+  for (const each of lost) notes.push(`${each}: what it did is missing here`);
+  if (outcome.endedBy === "interrupted") {
+    notes.push(lost.length > 0 ? "the others were then stopped" : "the run was interrupted");
+  }
   return { is_valid: fatal.length === 0, is_partial: isPartial, reasons: [...fatal, ...notes] };
 }
 

@@ -1,8 +1,9 @@
 /** One measurement from the first connection to the result: fill, warm up, measure, clean up. */
+import { type Crew, soloCrew } from "../crew/crew.ts";
+import { openThreadCrew } from "../crew/thread.ts";
 import { cleanKeys, fillKeys } from "../load/fill.ts";
-import { Load } from "../load/load.ts";
-import { type LoadOutcome } from "../load/outcome.ts";
-import { type Recorder } from "../load/recorder.ts";
+import { Load, type LoadOptions } from "../load/load.ts";
+import { type LoadProgress } from "../load/recorder.ts";
 import { Listeners } from "../pubsub/listeners.ts";
 import { openConnection } from "../resp/connection.ts";
 import { ReplyError } from "../resp/reply-reader.ts";
@@ -52,22 +53,27 @@ export async function measure(plan: RunPlan, options: MeasureOptions = {}): Prom
   const onProgress = (done: number, total: number): void =>
     onStep?.({ kind: "filling", done, total });
   const fill = plan.isFilled ? await fillKeys(load, workload, { signal, onProgress }) : undefined;
+  await using crew = await openCrew(plan, load);
   const shared = { pace: plan.pace, intervalMs: intervalMsFor(plan.durationMs), signal };
   if (plan.warmupMs > 0) {
     onStep?.({ kind: "warming" });
-    await load.run({ ...shared, durationMs: plan.warmupMs, requests: Number.POSITIVE_INFINITY });
+    await crew.run({ ...shared, durationMs: plan.warmupMs, requests: Number.POSITIVE_INFINITY });
   }
   await listeners?.quiet();
   const timeBefore = readMachineTime();
   const before = await meter.read();
   listeners?.begin(performance.now());
-  const sent: LoadOutcome = await load.run({
+  const {
+    outcome: sent,
+    insertEnds,
+    lost,
+  } = await crew.run({
     ...shared,
     durationMs: plan.durationMs,
     requests: plan.requests,
-    onInterval: (recorder) => {
+    onInterval: (progress) => {
       listeners?.roll(performance.now());
-      onStep?.(stepOf(recorder, plan));
+      onStep?.(stepOf(progress, plan));
     },
   });
   const outcome = listeners === undefined ? sent : await listeners.heard(sent, workload);
@@ -75,21 +81,30 @@ export async function measure(plan: RunPlan, options: MeasureOptions = {}): Prom
   const stealShare = stealBetween(timeBefore, readMachineTime());
   if (plan.isCleaned) {
     onStep?.({ kind: "cleaning" });
-    await cleanKeys(load, workload);
+    await cleanKeys(load, workload, { insertEnds });
   }
   const environment = readEnvironment({ pinning: options.pinning ?? null, agents: [], stealShare });
-  return describeRun({ plan, facts, outcome, fill, before, after, environment });
+  return describeRun({ plan, facts, outcome, lost, fill, before, after, environment });
 }
 
 export async function openLoad(plan: RunPlan): Promise<Load> {
-  return await Load.open({
+  return await Load.open(loadOptions(plan));
+}
+
+/** Threads have connections of their own; `load` then only makes the keys and deletes them. */
+async function openCrew(plan: RunPlan, load: Load): Promise<Crew> {
+  return plan.workers === 1 ? soloCrew(load) : openThreadCrew(loadOptions(plan), plan.workers);
+}
+
+function loadOptions(plan: RunPlan): LoadOptions {
+  return {
     target: plan.target,
     workload: plan.workload,
     connections: plan.connections,
     depth: plan.depth,
     seed: plan.seed,
     timeoutMs: plan.timeoutMs,
-  });
+  };
 }
 
 /** Scripts have to be on each node before they are called. */
@@ -105,16 +120,16 @@ export async function setUp(nodes: readonly Target[], { setup, name }: Workload)
   }
 }
 
-function stepOf(recorder: Recorder, { durationMs, requests }: RunPlan): MeasureStep {
-  const { last } = recorder;
-  const elapsedMs = last?.endMs ?? 0;
-  const done = recorder.operationCount + recorder.errorCount;
-  const seconds = ((last?.endMs ?? 1) - (last?.startMs ?? 0)) / 1000;
+function stepOf(
+  { point, operations, errors }: LoadProgress,
+  { durationMs, requests }: RunPlan,
+): MeasureStep {
+  const isTimed = Number.isFinite(durationMs);
   return {
     kind: "measuring",
-    share: Number.isFinite(durationMs) ? elapsedMs / durationMs : done / requests,
-    perSecond: (last?.operations ?? 0) / Math.max(0.001, seconds),
-    p99Ms: last?.p99Ms ?? 0,
-    errors: recorder.errorCount,
+    share: isTimed ? point.endMs / durationMs : (operations + errors) / requests,
+    perSecond: (point.operations / Math.max(1, point.endMs - point.startMs)) * 1000,
+    p99Ms: point.p99Ms,
+    errors,
   };
 }

@@ -16,14 +16,16 @@ export interface KeyRouting {
  * What the connections of a process share of a keyspace: the numbers of keys made during the run.
  */
 export class InsertCounter {
+  readonly #base: number;
   readonly #first: number;
   readonly #stride: number;
   #made = 0;
 
-  /** Workers take turns: worker `w` of `n` makes `first + w`, `first + w + n`, and so on. */
-  constructor(first: number, stride = 1) {
-    this.#first = first;
-    this.#stride = stride;
+  /** Workers take turns: worker `w` of `n` makes `base + w`, `base + w + n`, and so on. */
+  constructor(base: number, worker = 0, workers = 1) {
+    this.#base = base;
+    this.#first = base + worker;
+    this.#stride = workers;
   }
 
   next(): number {
@@ -34,6 +36,13 @@ export class InsertCounter {
   /** One more than the highest number that exists for sure: the last `lag` may be on their way. */
   settled(lag: number): number {
     return Math.max(this.#first, this.end - lag * this.#stride);
+  }
+
+  /** The number, or the next lower one that is no other worker's: theirs may not be made yet. */
+  known(number: number): number {
+    if (number < this.#base) return number;
+    if (number < this.#first) return this.#base - 1;
+    return number - ((number - this.#first) % this.#stride);
   }
 
   /** One more than the highest number that was given out. */
@@ -76,7 +85,9 @@ export class KeySource {
     this.#inserts = inserts;
     this.#routing = routing;
     const newest = (): number => inserts.settled(inFlight);
-    this.#keys = openSampler(keyspace.distribution, keyspace.keyCount, random, { start, newest });
+    const { distribution, keyCount } = keyspace;
+    const keys = openSampler(distribution, keyCount, random, { start, newest });
+    this.#keys = distribution.kind === "latest" ? { next: () => inserts.known(keys.next()) } : keys;
     this.#members = openSampler(keyspace.memberDistribution, keyspace.memberCount, random);
   }
 

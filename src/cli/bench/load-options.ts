@@ -7,6 +7,13 @@ import { readCount, readLengthMs, usage } from "./read-options.ts";
 
 export const LOAD_OPTIONS = {
   connections: { kind: "text", short: "c", value: "n", prose: "Connections.", defaultProse: "50" },
+  threads: {
+    kind: "text",
+    short: "t",
+    value: "n",
+    prose: "Threads that share the connections; for servers that are faster than one of them.",
+    defaultProse: "1",
+  },
   pipeline: {
     kind: "text",
     short: "P",
@@ -79,7 +86,7 @@ export function readLoadPlan(options: LoadOptionValues): LoadPlan {
   return {
     connections: readCount("connections", options.connections ?? "50", 1, 10_000),
     depth: readCount("pipeline", options.pipeline ?? "1", 1, 10_000),
-    workers: 1,
+    workers: readThreads(options),
     pace: readPace(options),
     durationMs:
       requests === undefined
@@ -92,6 +99,15 @@ export function readLoadPlan(options: LoadOptionValues): LoadPlan {
     isFilled: !options["no-fill"],
     isCleaned: !options["keep-keys"],
   };
+}
+
+function readThreads({ threads = "1", connections = "50" }: LoadOptionValues): number {
+  const count = readCount("threads", threads, 1, 256);
+  if (count <= readCount("connections", connections, 1, 10_000)) return count;
+  throw usage(
+    `--threads ${threads} is more than the ${connections} connections`,
+    "Each thread needs a connection of its own: raise --connections.",
+  );
 }
 
 export function readPrefix({ prefix }: LoadOptionValues): string {

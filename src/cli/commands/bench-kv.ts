@@ -12,7 +12,8 @@ export const benchKv = defineCommand({
       "of two is faster, use kurobe bench compare, which takes the noise of the machine into account.",
     "Without --rate it sends as fast as replies come (closed loop), which tells the highest throughput, and hides " +
       "how a stall feels. With --rate operations are due at fixed times and latency counts from then.",
-    "Failed operations are counted and do not stop the run. Ctrl-C ends it with a valid partial result.",
+    "Failed operations are counted and do not stop the run. Ctrl-C ends it with a valid partial result and exit " +
+      "code 0; pressed again half a second later it ends at once, with 130 and no result.",
   ],
   positionals: [TARGET_POSITIONAL],
   options: {

@@ -50,6 +50,11 @@ export const BENCH_ERRORS = {
     "Change the workload; docs/bench-workloads.md lists what it takes.",
   ),
   KRB_BENCH_WORKLOAD_FILE: user(400, "58030", "Check the path of the workload file."),
+  KRB_BENCH_MEMBER_LOST: external(
+    503,
+    "08006",
+    "See what that thread or agent printed last; it may have run out of memory.",
+  ),
   KRB_BENCH_NO_SERVER: user(
     404,
     "58P01",

@@ -1,0 +1,86 @@
+/** The far end of a crew: takes orders one after the other, and reports. */
+import { isKurobeError } from "../../core/errors.ts";
+import { type Crew } from "./crew.ts";
+import { type Failure, type LoadShare, type Order, type Report, type RunOrder } from "./orders.ts";
+
+export interface MemberOptions {
+  /** Opens what carries the share: connections of this thread, or threads. */
+  readonly openCrew: (share: LoadShare) => Promise<Crew>;
+  readonly report: (report: Report) => void;
+}
+
+export class Member implements AsyncDisposable {
+  readonly #options: MemberOptions;
+  #crew: Crew | undefined;
+  #running: AbortController | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+  }
+
+  take(order: Order): void {
+    if (order.kind === "stop") {
+      this.#running?.abort();
+      return;
+    }
+    const running = new AbortController();
+    this.#running = running;
+    this.#last = this.#last
+      .then(() => this.#obey(order, running.signal))
+      .catch((error: unknown) => this.#options.report(failureOf(error)));
+  }
+
+  /** Whoever gave the orders is gone: ends what runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.abort();
+    await this.#last;
+    await this.#close();
+  }
+
+  async #obey(order: Exclude<Order, { kind: "stop" }>, signal: AbortSignal): Promise<void> {
+    const { openCrew, report } = this.#options;
+    if (order.kind === "open") {
+      await this.#close();
+      this.#crew = await openCrew(order.share);
+      report({ kind: "opened" });
+      return;
+    }
+    if (this.#crew === undefined) throw new Error("a run was ordered before a load");
+    const result = await this.#crew.run({
+      ...limitsOf(order.run),
+      signal,
+      onInterval: (progress) => report({ kind: "progress", progress }),
+    });
+    report({ kind: "finished", result });
+  }
+
+  async #close(): Promise<void> {
+    const crew = this.#crew;
+    this.#crew = undefined;
+    await crew?.[Symbol.asyncDispose]();
+  }
+}
+
+function limitsOf({ durationMs, requests, intervalMs, ...rest }: RunOrder): RunOrder & {
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly intervalMs: number;
+} {
+  const endless = Number.POSITIVE_INFINITY;
+  return {
+    ...rest,
+    durationMs: durationMs ?? endless,
+    requests: requests ?? endless,
+    intervalMs: intervalMs ?? endless,
+  };
+}
+
+function failureOf(error: unknown): Failure {
+  if (isKurobeError(error)) {
+    const { code, message, hint } = error;
+    return { kind: "failed", code, message, hint };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "failed", code: "KRB_CORE_ASSERTION", message, hint: "" };
+}
