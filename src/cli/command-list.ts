@@ -10,6 +10,7 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./commands/plan.ts")).plan,
   ingest: async () => (await import("./commands/ingest.ts")).ingest,
   sql: async () => (await import("./commands/sql.ts")).sql,
+  tail: async () => (await import("./commands/tail.ts")).tail,
   status: async () => (await import("./commands/status.ts")).status,
   "checkpoint ls": async () => (await import("./commands/checkpoint.ts")).checkpointLs,
   "checkpoint now": async () => (await import("./commands/checkpoint.ts")).checkpointNow,

@@ -5,6 +5,8 @@ export interface TableColumn {
   readonly name: string;
   /** Numbers stand right, so that their digits line up. */
   readonly align?: "left" | "right";
+  /** Half a number or a time would mislead: such a column is shown whole or left out. */
+  readonly isWhole?: boolean;
 }
 
 export interface TableOptions {
@@ -34,11 +36,43 @@ export function renderTable(
       widthOf(printable(name)),
     ),
   );
-  const shown = chooseColumns(natural, options.columns);
+  const table = fitTable(columns, natural, options);
+  return [...table.head, ...texts.map(table.row), table.bottom, ...hiddenLines(table, options)];
+}
+
+/** What is written below a table of which columns are left out. */
+export function hiddenLines(
+  { hidden }: FittedTable,
+  { dim = same }: TableOptions,
+): readonly string[] {
+  return hidden === 0 ? [] : [dim(`${hidden} columns do not fit the screen`)];
+}
+
+/** What a table looks like once the widths are known that its columns would like to have. */
+interface FittedTable {
+  readonly widths: readonly number[];
+  /** How many columns are left out. */
+  readonly hidden: number;
+  /** The rule on top, the names, the rule below them. */
+  readonly head: readonly string[];
+  readonly bottom: string;
+  /** Cells are safe to print already. */
+  readonly row: (cells: readonly string[]) => string;
+}
+
+export function fitTable(
+  columns: readonly TableColumn[],
+  natural: readonly number[],
+  options: TableOptions,
+): FittedTable {
+  const least = natural.map((width, index) =>
+    columns[index]?.isWhole === true ? width : Math.min(width, NARROWEST),
+  );
+  const shown = chooseColumns(least, options.columns);
   const hidden = columns.length - shown.filter((index) => index >= 0).length;
   const pick = <T>(list: readonly T[], gap: T): readonly T[] =>
     shown.map((index) => list[index] ?? gap);
-  const widths = fitWidths(pick(natural, 1), options.columns);
+  const widths = fitWidths(pick(natural, 1), pick(least, 1), options.columns);
   const heads = pick(columns, HIDDEN);
   const { dim = same, bold = same } = options;
   const rule = (left: string, middle: string, right: string): string =>
@@ -50,17 +84,14 @@ export function renderTable(
     });
     return dim("│") + padded.join(dim("│")) + dim("│");
   };
-  return [
-    rule("┌", "┬", "┐"),
-    line(
-      heads.map(({ name }) => printable(name)),
-      bold,
-    ),
-    rule("├", "┼", "┤"),
-    ...texts.map((row) => line(pick(row, "…"), same)),
-    rule("└", "┴", "┘"),
-    ...(hidden === 0 ? [] : [dim(`${hidden} columns do not fit the screen`)]),
-  ];
+  const names = heads.map(({ name }) => printable(name));
+  return {
+    widths,
+    hidden,
+    head: [rule("┌", "┬", "┐"), line(names, bold), rule("├", "┼", "┤")],
+    bottom: rule("└", "┴", "┘"),
+    row: (cells) => line(pick(cells, "…"), same),
+  };
 }
 
 function same(text: string): string {
@@ -73,11 +104,10 @@ function overhead(count: number): number {
 }
 
 /** Indexes of the columns to show; -1 stands for those left out. */
-function chooseColumns(natural: readonly number[], available: number): readonly number[] {
-  const all = natural.map((_, index) => index);
+function chooseColumns(narrowest: readonly number[], available: number): readonly number[] {
+  const all = narrowest.map((_, index) => index);
   const least = (indexes: readonly number[]): number =>
-    indexes.reduce((sum, index) => sum + Math.min(natural[index] ?? 1, NARROWEST), 0) +
-    overhead(indexes.length);
+    indexes.reduce((sum, index) => sum + (narrowest[index] ?? 1), 0) + overhead(indexes.length);
   if (least(all) <= available) return all;
   const left: number[] = [];
   const right: number[] = [];
@@ -94,14 +124,19 @@ function chooseColumns(natural: readonly number[], available: number): readonly 
 }
 
 /** Takes cells from the widest columns until the table fits. */
-function fitWidths(natural: readonly number[], available: number): readonly number[] {
+function fitWidths(
+  natural: readonly number[],
+  narrowest: readonly number[],
+  available: number,
+): readonly number[] {
   const widths = [...natural];
   let excess = widths.reduce((sum, width) => sum + width, overhead(widths.length)) - available;
   while (excess > 0 && Number.isFinite(excess)) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) break;
-    const index = widths.indexOf(widest);
-    const next = Math.max(NARROWEST, ...widths.filter((width) => width < widest));
+    const spare = widths.map((width, index) => (width > (narrowest[index] ?? 1) ? width : 0));
+    const widest = Math.max(...spare);
+    if (widest === 0) break;
+    const index = spare.indexOf(widest);
+    const next = Math.max(narrowest[index] ?? 1, ...spare.filter((width) => width < widest));
     const cut = Math.min(excess, widest - Math.min(next, widest - 1));
     widths[index] = widest - cut;
     excess -= cut;

@@ -72,6 +72,8 @@ export interface EngineStatus {
 
 export interface Engine extends AsyncDisposable {
   readonly plan: Plan;
+  /** Of the log: another data directory has another one. 32 hexadecimal digits. */
+  readonly logId: string;
   /**
    * Writes the batch to the log and applies it. `outcome` resolves when the rows are durable and
    * visible. Throws when the log cannot take it; nothing has happened then.
@@ -114,6 +116,9 @@ export interface Engine extends AsyncDisposable {
     table: string,
     options: { readonly afterSeq: number; readonly limit: number },
   ): Promise<readonly Change[]>;
+
+  /** The `seq` that the newest change of a stored table can have; 0 before the first one. */
+  lastSeq(table: string): number;
 
   /**
    * Writes the next rows of a stored table that a checkpoint holds into files of the data

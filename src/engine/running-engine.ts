@@ -112,6 +112,10 @@ export class RunningEngine implements Engine {
     return this.#parts.plan;
   }
 
+  get logId(): string {
+    return this.#parts.log.logId;
+  }
+
   get relations(): EngineRelations {
     return this.#parts.relations;
   }
@@ -244,6 +248,10 @@ export class RunningEngine implements Engine {
     options: { readonly afterSeq: number; readonly limit: number },
   ): Promise<readonly Change[]> {
     return this.#parts.reading.changes(table, options);
+  }
+
+  lastSeq(table: string): number {
+    return (this.#parts.tables.get(table)?.nextSeq ?? 1) - 1;
   }
 
   exportSettled(table: string, options: ExportOptions): Promise<Exported | null> {

@@ -90,6 +90,27 @@ function lineWrite(place: "db" | "bucket", units: readonly string[]): Operation 
   };
 }
 
+function live(summary: string, events: string): Operation {
+  return {
+    summary,
+    description: words(
+      `Server-sent events: ${events}.`,
+      "A client that comes back with Last-Event-ID misses nothing, but older revisions of what was",
+      "merged meanwhile. Where its id is not of this stream or beyond its end it gets `reset`, with",
+      "the `reason`: it should read anew what it keeps, and goes on with what follows.",
+    ),
+    tag: "watch",
+    parameters: [
+      query("after", "Begin after this event id; 0 is the first. Left out: from now on.", text),
+      query("last", "Begin with the newest so many rows.", { ...count, maximum: 10_000 }),
+      query("from", "Begin with the first row written whose event time is at or after this.", text),
+      header("Last-Event-ID", "Id of the last event that the client has; wins over the others."),
+    ],
+    answers: [[200, "Events without end.", { "text/event-stream": text }]],
+    problems: [400, 404, 503],
+  };
+}
+
 const influxQuery: Operation = {
   summary: "SHOW DATABASES and CREATE DATABASE, and nothing else of InfluxQL",
   tag: "operate",
@@ -216,22 +237,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ],
     problems: [400, 403, 404, 406, 413, 415, 429, 503, 504],
   },
-  "GET /v1/windows/{name}/live": {
-    summary: "Watch window results",
-    description: words(
-      "Server-sent events: `result` for a closed window, `correction` for a new revision of one,",
-      "`retraction` for a result that has no rows any more.",
-      "A client that comes back with Last-Event-ID misses nothing, but gets only the newest of",
-      "several revisions.",
+  "GET /v1/windows/{name}/live": live(
+    "Watch window results",
+    words(
+      "`result` for a closed window, `correction` for a new revision of one,",
+      "`retraction` for a result that has no rows any more",
     ),
-    tag: "watch",
-    parameters: [
-      query("after", "Begin after this event id; 0 is the first. Left out: from now on.", count),
-      header("Last-Event-ID", "Id of the last event that the client has; wins over `after`."),
-    ],
-    answers: [[200, "Events without end.", { "text/event-stream": text }]],
-    problems: [400, 404, 503],
-  },
+  ),
+  "GET /v1/datasets/{name}/live": live(
+    "Watch rows as they are written",
+    "`row` for each one; of windows and dead letters the same events as for window results",
+  ),
   "GET /v1/status": {
     summary: "What the machine is doing",
     tag: "operate",

@@ -45,7 +45,7 @@ function namesFor(route: string, plan: Plan, readable: readonly DatasetPlan[]): 
   if (route.includes("/windows/")) return plan.windows.map((window) => window.name);
   if (route.includes("/alerts/")) return plan.alerts.map((alert) => alert.name);
   if (route.includes("/sinks/")) return plan.sinks.map((sink) => sink.name);
-  const isRead = route === "GET /v1/datasets/{name}/rows" || route === "GET /v1/datasets/{name}";
+  const isRead = /^GET \/v1\/datasets\/\{name\}(?:\/rows|\/live)?$/.test(route);
   return (isRead ? readable : plan.datasets).map((dataset) => dataset.name);
 }
 

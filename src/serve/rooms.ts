@@ -83,7 +83,15 @@ export interface ServedEngine {
   checkpoint(reason: string): Promise<ServedCheckpoint>;
   /** Newest first. */
   checkpoints(): readonly ServedCheckpoint[];
+  readonly logId: string;
   onCommit(listener: (changed: readonly string[]) => void): () => void;
+  /** As they were written; of rows that were merged long ago only the newest of a key. */
+  changes(
+    table: string,
+    options: { readonly afterSeq: number; readonly limit: number },
+  ): Promise<readonly ServedChange[]>;
+  /** 0 before the first one. */
+  lastSeq(table: string): number;
   deadLetters(
     dataset: string,
     options: { readonly limit: number },
@@ -107,6 +115,13 @@ export interface ServedEngine {
     versionOf(name: string): string;
     lease(): Disposable;
   };
+}
+
+export interface ServedChange {
+  readonly seq: number;
+  /** True where the row takes an earlier one of its key back. */
+  readonly isDeleted: boolean;
+  readonly row: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 export interface ServedCheckpoint {

@@ -16,6 +16,10 @@ export interface CliOptions {
   readonly workingDirectory?: string;
   /** Width of a screen; without it, output goes to a pipe. */
   readonly columns?: number;
+  /** Aborted by Ctrl-C. */
+  readonly signal?: AbortSignal;
+  /** What has been written to stdout so far, whenever something is. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export async function runInMemory(
@@ -24,6 +28,8 @@ export async function runInMemory(
 ): Promise<CliRun> {
   const stdout = collector(options.columns);
   const stderr = collector();
+  const { onOutput } = options;
+  if (onOutput !== undefined) stdout.sink.on("data", () => onOutput(stdout.text()));
   const stdin = new PassThrough();
   stdin.end(options.stdin ?? "");
   const terminal: Terminal = {
@@ -34,7 +40,7 @@ export async function runInMemory(
     workingDirectory: options.workingDirectory ?? process.cwd(),
     homeDirectory: options.workingDirectory ?? process.cwd(),
     clock: systemClock,
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
   };
   const code = await runCli(args, terminal);
   return { code, stdout: stdout.text(), stderr: stderr.text() };

@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { column, count, dataset, defineProject, tumbling } from "../../index.ts";
+import { openRelay } from "../../../test/support/relay.ts";
 import {
   openServed,
   type Served,
@@ -74,6 +77,11 @@ async function* piecesOf(response: Response): AsyncGenerator<unknown> {
   if (response.body !== null) yield* response.body;
 }
 
+/** The number in an event's id. */
+function placeOf(id = ""): number {
+  return Number(id.split(".")[0]);
+}
+
 const URL_PATH = "/v1/windows/bars/live";
 let served: Served;
 let nextRow = 0;
@@ -94,7 +102,7 @@ describe("watching a window", () => {
   it("tells each result when it is published, and each correction", async () => {
     const watcher = await Watcher.open(served, URL_PATH);
     expect(watcher.response.headers.get("content-type")).toContain("text/event-stream");
-    expect(await watcher.block()).toMatch(/^retry: \d+\nid: 0$/);
+    expect(await watcher.block()).toMatch(/^retry: \d+\nid: 0\.[0-9a-f]{8}$/);
     await closeWindows(1);
     const results = await watcher.events(3);
     expect(results.map(({ kind }) => kind)).toEqual(["result", "result", "result"]);
@@ -113,7 +121,7 @@ describe("watching a window", () => {
       kind: "correction",
       data: { symbol: "S1", close: "0.5000", trades: 21, revision: 2 },
     });
-    expect(Number(correction?.id)).toBeGreaterThan(Number(results.at(-1)?.id));
+    expect(placeOf(correction?.id)).toBeGreaterThan(placeOf(results.at(-1)?.id));
     watcher.close();
   });
 
@@ -126,8 +134,8 @@ describe("watching a window", () => {
     await closeWindows(2);
     const again = await Watcher.open(served, URL_PATH, { "last-event-id": seen });
     const missed = await again.events(7);
-    expect(missed.map(({ id }) => Number(id))).toEqual(
-      Array.from({ length: 7 }, (_, i) => Number(seen) + 1 + i),
+    expect(missed.map(({ id }) => placeOf(id))).toEqual(
+      Array.from({ length: 7 }, (_, i) => placeOf(seen) + 1 + i),
     );
     again.close();
   });
@@ -135,13 +143,13 @@ describe("watching a window", () => {
   it("begins where the URL says, in pages without end", async () => {
     await closeWindows(150);
     const watcher = await Watcher.open(served, `${URL_PATH}?after=0`);
-    const total = served.platform.engine.status().windows[0]?.published ?? 0;
-    expect(total).toBeGreaterThan(450);
-    const events = await watcher.events(total);
+    const { published = 0, corrected = 0 } = served.platform.engine.status().windows[0] ?? {};
+    expect(published).toBeGreaterThan(450);
+    const events = await watcher.events(published + corrected);
     const keys = events.map(
       ({ data }) => `${String(data["window_start"])} ${String(data["symbol"])}`,
     );
-    expect(new Set(keys).size).toBe(total);
+    expect(new Set(keys).size).toBe(published);
     watcher.close();
   });
 
@@ -166,8 +174,10 @@ describe("watching a window", () => {
       const response = await served.fetch(`/v1/windows/${name}/live`);
       expect(response.status).toBe(404);
     }
-    const wrong = await served.fetch(URL_PATH, { headers: { "last-event-id": "x" } });
-    expect(wrong.status).toBe(400);
+    for (const wrong of ["after=x", "after=-1", "last=x", "from=noon", "last=1&after=1", "x=1"]) {
+      const response = await served.fetch(`${URL_PATH}?${wrong}`);
+      expect(await response.json()).toMatchObject({ status: 400, code: "KRB_SERVE_PARAMETER" });
+    }
     const watchers: Watcher[] = [];
     while (watchers.length < 3) {
       const watcher = await Watcher.open(served, URL_PATH);
@@ -231,6 +241,127 @@ describe("watching a window", () => {
     again.close();
   });
 });
+
+describe("a client that cannot go on where it was", () => {
+  it.each([
+    ["malformed", () => "x"],
+    ["malformed", () => "17"],
+    ["malformed", () => "1.0123456789abcdef"],
+    ["foreign", () => "1.00000000"],
+    ["beyond", (id: string) => id.replace(/^\d+/, "999999999")],
+  ])("is told to begin anew: %s", async (reason, idOf) => {
+    await using own = await openServed(ticksProject);
+    await own.post("/v1/datasets/ticks/rows", tickLines(61));
+    const first = await Watcher.open(own, `${URL_PATH}?after=0`);
+    await first.events(3);
+    first.close();
+    const headers = { "last-event-id": idOf(first.lastId) };
+    const again = await Watcher.open(own, URL_PATH, headers);
+    const [reset] = await again.events(1);
+    expect(reset).toMatchObject({ kind: "reset", id: first.lastId, data: { reason } });
+    // What comes from then on is told as always, and only that.
+    await own.post("/v1/datasets/ticks/rows", tickLines(61, 60));
+    const events = await again.events(3);
+    expect(events.map(({ kind }) => kind)).toEqual(["result", "result", "result"]);
+    expect(events.map(({ id }) => placeOf(id))).toEqual([4, 5, 6]);
+    again.close();
+  });
+
+  it("is told so too where another relation's id or a later one is in the URL", async () => {
+    await using own = await openServed(ticksProject);
+    await own.post("/v1/datasets/ticks/rows", tickLines(61));
+    const rows = await Watcher.open(own, "/v1/datasets/ticks/live?last=1");
+    await rows.events(1);
+    for (const after of [rows.lastId, "62"]) {
+      const watcher = await Watcher.open(own, `${URL_PATH}?after=${after}`);
+      expect(await watcher.events(1)).toMatchObject([{ kind: "reset" }]);
+      watcher.close();
+    }
+    rows.close();
+  });
+
+  it("hears of it as a browser does, when the data directory is another one", async () => {
+    const settings = { serve: { token: null } };
+    await using first = await openServed(ticksProject, settings);
+    await using second = await openServed(ticksProject, settings);
+    await using relay = await openRelay(first.server.url);
+    const browser = openBrowser(relay.url + URL_PATH);
+    try {
+      expect(await browser.next()).toEqual({ event: "open" });
+      await first.post("/v1/datasets/ticks/rows", tickLines(61));
+      for (const _ of [1, 2, 3]) expect(await browser.next()).toEqual({ event: "result" });
+      relay.moveTo(second.server.url);
+      expect(await browser.next()).toEqual({ event: "open" });
+      expect(await browser.next()).toEqual({ event: "reset", data: '{"reason":"foreign"}' });
+    } finally {
+      browser.close();
+    }
+  });
+});
+
+describe("watching a dataset", () => {
+  it("tells each row as it comes, of side tables and window results too", async () => {
+    await using own = await openServed(ticksProject);
+    const watcher = await Watcher.open(own, "/v1/datasets/ticks/live");
+    await watcher.block();
+    await own.post("/v1/datasets/ticks/rows", `${tickLines(2)}{"time":"noon"}\n`);
+    const events = await watcher.events(2);
+    expect(events).toMatchObject([
+      { kind: "row", data: { symbol: "S0", price: "0.0000", quantity: 1 } },
+      { kind: "row", data: { time: "2026-01-01T00:00:01.000000Z", symbol: "S1" } },
+    ]);
+    const letters = await Watcher.open(own, "/v1/datasets/ticks.dead_letters/live?last=5");
+    expect(await letters.events(1)).toMatchObject([{ kind: "row", data: { line: 3 } }]);
+    await own.fetch("/v1/datasets/ticks/dead-letters", { method: "DELETE" });
+    expect(await letters.events(1)).toMatchObject([{ kind: "retraction" }]);
+    const unknown = await own.fetch("/v1/datasets/none/live");
+    expect(await unknown.json()).toMatchObject({ code: "KRB_QUERY_UNKNOWN_RELATION" });
+    for (const one of [watcher, letters]) one.close();
+  });
+
+  it("begins with the last rows, or at a time, in memory and in chunks", async () => {
+    await using own = await openServed(ticksProject);
+    await own.post("/v1/datasets/ticks/rows", tickLines(1000));
+    await own.fetch("/v1/checkpoints", { method: "POST" });
+    await own.post("/v1/datasets/ticks/rows", tickLines(500, 1000));
+    const pricesOf = async (query: string, count: number): Promise<number[]> => {
+      const watcher = await Watcher.open(own, `/v1/datasets/ticks/live?${query}`);
+      const events = await watcher.events(count);
+      watcher.close();
+      return events.map(({ data }) => Number(data["price"]));
+    };
+    const upTo = (from: number): number[] =>
+      Array.from({ length: 1500 - from }, (_, i) => from + i);
+    expect(await pricesOf("last=3", 3)).toEqual(upTo(1497));
+    expect(await pricesOf("last=700", 700)).toEqual(upTo(800));
+    expect(await pricesOf("last=9999", 1500)).toEqual(upTo(0));
+    expect(await pricesOf("from=2026-01-01T00:16:30Z", 510)).toEqual(upTo(990));
+    expect(await pricesOf("from=2025-01-01", 1500)).toEqual(upTo(0));
+  });
+});
+
+/** The EventSource of Node, in a process of its own, with what it hears. */
+function openBrowser(url: string): { next(): Promise<unknown>; close(): void } {
+  const script = `
+    const source = new EventSource(${JSON.stringify(url)});
+    const say = (value) => console.log(JSON.stringify(value));
+    // Its own timer for coming back does not keep the process.
+    setInterval(() => undefined, 60_000);
+    source.onopen = () => say({ event: "open" });
+    for (const event of ["result", "reset"]) {
+      source.addEventListener(event, ({ data }) => say({ event, ...(event === "reset" ? { data } : {}) }));
+    }`;
+  const args = ["--experimental-eventsource", "--no-warnings", "-e", script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    next: async () => {
+      const line = await lines.next();
+      return line.done === true ? undefined : (JSON.parse(line.value) as unknown);
+    },
+    close: () => child.kill(),
+  };
+}
 
 /** A row is where its newest version says. */
 const moving = dataset({

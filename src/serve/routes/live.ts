@@ -1,11 +1,12 @@
-/** Window results as they are published: `GET /v1/windows/{name}/live`, server-sent events. */
+/** Rows and window results as they come: `GET /v1/…/{name}/live`, server-sent events. */
 import { once } from "node:events";
 import { type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { KurobeError } from "../../core/errors.ts";
+import { INSTANT_EXAMPLES, parseInstant } from "../../core/instant.ts";
 import { type Door } from "../door.ts";
-import { EVENTS_A_PAGE, type LiveFeed } from "../live-feed.ts";
+import { EVENTS_A_PAGE, type LiveFeed, type LivePlace } from "../live-feed.ts";
 import { countParameter, parametersOf } from "../url-parameters.ts";
 
 /** Commits that come close together are read together. */
@@ -16,42 +17,95 @@ const REST_FACTOR = 4;
 const STALLED_MS = 30_000;
 const RECONNECT_AFTER_MS = 1000;
 
+/** Rows that a client may ask to see again at first. */
+const MAX_LAST_ROWS = 10_000;
+
+interface Named {
+  readonly Params: { readonly name: string };
+}
+
 export function liveRoutes(app: FastifyInstance, door: Door): void {
   let clients = 0;
-  app.get<{ Params: { name: string } }>(
-    "/v1/windows/:name/live",
-    { exposeHeadRoute: false },
-    async (request, reply) => {
-      const feed = door.feeds.of(request.params.name);
-      const resumeAt = placeOf(request);
-      if (clients >= door.settings.maxLiveClients) {
-        throw new KurobeError("KRB_SERVE_TOO_MANY_CLIENTS", `${clients} clients are watching`);
-      }
-      clients += 1;
+  const serve = async (
+    feed: LiveFeed,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> => {
+    const start = startOf(request);
+    if (clients >= door.settings.maxLiveClients) {
+      throw new KurobeError("KRB_SERVE_TOO_MANY_CLIENTS", `${clients} clients are watching`);
+    }
+    clients += 1;
+    door.metrics.liveClients.set(clients);
+    try {
+      await watch(feed, await placeIn(feed, start), reply, door);
+    } finally {
+      clients -= 1;
       door.metrics.liveClients.set(clients);
-      try {
-        const seq = resumeAt ?? (await feed.lastSeq());
-        await watch(feed, seq, reply, door);
-      } finally {
-        clients -= 1;
-        door.metrics.liveClients.set(clients);
-      }
-    },
+    }
+  };
+  const options = { exposeHeadRoute: false };
+  app.get<Named>("/v1/windows/:name/live", options, (request, reply) =>
+    serve(door.feeds.ofWindow(request.params.name), request, reply),
+  );
+  app.get<Named>("/v1/datasets/:name/live", options, (request, reply) =>
+    serve(door.feeds.ofRelation(request.params.name), request, reply),
   );
 }
 
-/** Where to go on: from the header that browsers send again, or from the URL at first. */
-function placeOf(request: FastifyRequest): number | undefined {
-  const { after } = parametersOf(request, ["after"]);
+/** Where to begin: from the header that browsers send again, or from the URL at first. */
+type Start =
+  | { readonly kind: "now" }
+  | { readonly kind: "id"; readonly id: string }
+  | { readonly kind: "seq"; readonly seq: number }
+  | { readonly kind: "last"; readonly rows: number }
+  | { readonly kind: "from"; readonly fromUs: bigint };
+
+function startOf(request: FastifyRequest): Start {
+  const { after, last, from } = parametersOf(request, ["after", "last", "from"]);
   const header = request.headers["last-event-id"];
-  const text = typeof header === "string" && header !== "" ? header : after;
-  if (text === undefined) return undefined;
+  if (typeof header === "string" && header !== "") return { kind: "id", id: header };
+  if ([after, last, from].filter((one) => one !== undefined).length > 1) {
+    throw new KurobeError("KRB_SERVE_PARAMETER", "after, last and from are not for each other");
+  }
+  if (last !== undefined) {
+    const bounds = { from: 0, to: MAX_LAST_ROWS, otherwise: 0 };
+    return { kind: "last", rows: countParameter("last", last, bounds) };
+  }
+  if (from !== undefined) {
+    const fromUs = parseInstant(from);
+    if (fromUs !== undefined) return { kind: "from", fromUs };
+    const examples = `such as ${INSTANT_EXAMPLES}`;
+    throw new KurobeError("KRB_SERVE_PARAMETER", `from is not a time ${examples}`);
+  }
+  if (after === undefined) return { kind: "now" };
+  if (after.includes(".")) return { kind: "id", id: after };
   const bounds = { from: 0, to: Number.MAX_SAFE_INTEGER, otherwise: 0 };
-  return countParameter("Last-Event-ID", text, bounds);
+  return { kind: "seq", seq: countParameter("after", after, bounds) };
+}
+
+async function placeIn(feed: LiveFeed, start: Start): Promise<LivePlace> {
+  switch (start.kind) {
+    case "now":
+      return { seq: feed.lastSeq };
+    case "id":
+      return feed.resumeAt(start.id);
+    case "seq":
+      return start.seq > feed.lastSeq ? { seq: feed.lastSeq, reset: "beyond" } : start;
+    case "last":
+      return { seq: start.rows === 0 ? feed.lastSeq : await feed.beforeLast(start.rows) };
+    case "from":
+      return { seq: await feed.beforeTime(start.fromUs) };
+  }
 }
 
 /** Resolves when the client has gone or the server closes. */
-async function watch(feed: LiveFeed, from: number, reply: FastifyReply, door: Door): Promise<void> {
+async function watch(
+  feed: LiveFeed,
+  { seq, reset }: LivePlace,
+  reply: FastifyReply,
+  door: Door,
+): Promise<void> {
   reply.hijack();
   const response = reply.raw;
   const gone = new AbortController();
@@ -69,8 +123,12 @@ async function watch(feed: LiveFeed, from: number, reply: FastifyReply, door: Do
       "x-accel-buffering": "no",
     });
     // The id alone is no event, but a client that reconnects before the first one names it.
-    response.write(`retry: ${RECONNECT_AFTER_MS}\nid: ${from}\n\n`);
-    await sendAll(feed, from, response, gone.signal);
+    response.write(`retry: ${RECONNECT_AFTER_MS}\nid: ${feed.idOf(seq)}\n\n`);
+    if (reset !== undefined) {
+      const data = JSON.stringify({ reason: reset });
+      response.write(`id: ${feed.idOf(seq)}\nevent: reset\ndata: ${data}\n\n`);
+    }
+    await sendAll(feed, seq, response, gone.signal);
     response.end();
   } catch (error) {
     reply.log.warn({ err: error, requestId: reply.request.id }, "a live stream ended");
