@@ -8,5 +8,7 @@ export default defineConfig({
     setupFiles: ["test/support/seed.ts"],
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    // A busy machine makes a test slow, not red.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -36,6 +36,7 @@ export { files, type FilesSpec, type SourceDefinition } from "./project/source.t
 export { type NewRow, type Row } from "./project/row.ts";
 export { secret, type Secret, type SecretText, type SinkDefinition } from "./project/sink.ts";
 export { file, type FileSpec } from "./project/sink-file.ts";
+export { postgres, type PostgresSpec } from "./project/sink-postgres.ts";
 export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
 export {
   hopping,

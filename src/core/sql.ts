@@ -60,7 +60,7 @@ function join(fragments: readonly Sql[], separator = ", "): Sql {
 
 /** A word from one of our own tables (a type name, a keyword). Never for text from outside. */
 function keyword(word: string): Sql {
-  if (!/^[A-Za-z0-9_ (),[\]]*$/.test(word)) throw new TypeError(`not an SQL keyword: ${word}`);
+  if (!/^[A-Za-z0-9_ (),[\]=]*$/.test(word)) throw new TypeError(`not an SQL keyword: ${word}`);
   return new Sql(word, []);
 }
 

@@ -6,6 +6,7 @@ import { type Problems, show } from "./problem.ts";
 import { isRecord } from "./resolve-dataset.ts";
 import { type SinkPlan } from "./sink-plan.ts";
 import { resolveFile } from "./sinks/file.ts";
+import { resolvePostgres } from "./sinks/postgres.ts";
 import { type ResolveSink, type SinkBase } from "./sinks/sink-base.ts";
 import { resolveWebhook } from "./sinks/webhook.ts";
 
@@ -21,6 +22,7 @@ export interface Delivered {
 /** One file a kind. */
 const KINDS: { readonly [K in SinkPlan["kind"]]: ResolveSink<Extract<SinkPlan, { kind: K }>> } = {
   file: resolveFile,
+  postgres: resolvePostgres,
   webhook: resolveWebhook,
 };
 

@@ -1,5 +1,6 @@
 /** Sinks as the machine runs them: checked, defaulted, plain JSON, without their secrets. */
 import { type FilePlan } from "./sinks/file.ts";
+import { type PostgresPlan } from "./sinks/postgres.ts";
 import { type WebhookPlan } from "./sinks/webhook.ts";
 
-export type SinkPlan = WebhookPlan | FilePlan;
+export type SinkPlan = FilePlan | PostgresPlan | WebhookPlan;

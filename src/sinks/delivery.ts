@@ -16,6 +16,8 @@ export interface Delivery {
   readonly id: string;
   /** Grows from one version of a key to the next. */
   readonly revision: number;
+  /** As `revision`, and it also grows when the whole relation is computed anew. */
+  readonly version: number;
   readonly key: Readonly<Record<string, JsonCell>>;
   readonly row: Readonly<Record<string, JsonCell>>;
   /** Its place in the relation, for the cursor. */
@@ -55,11 +57,17 @@ export function deliveryRules(
       const own = isWindow || isAlert ? Object.values(key) : Object.values(row);
       const identity = [sink.name, sink.from, epoch, op, own, revision];
       const lane = isKeyed ? JSON.stringify(laneNames.map((name) => row[name])) : String(seq);
-      const id = idOf(identity);
-      return { sink: sink.name, relation: sink.from, op, id, revision, key, row, seq, lane };
+      return {
+        ...{ sink: sink.name, relation: sink.from, op, revision, key, row, seq, lane },
+        id: idOf(identity),
+        version: epoch * EPOCH_STEP + revision,
+      };
     },
   };
 }
+
+/** More revisions than one computation ever has; the product stays an exact number. */
+const EPOCH_STEP = 2 ** 40;
 
 /** 128 bits: enough that no two of them ever meet. */
 function idOf(identity: readonly unknown[]): string {

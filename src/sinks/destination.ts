@@ -1,14 +1,16 @@
 /** The contract between the worker that delivers and what knows how to reach a receiver. */
 import { type DatasetPlan } from "../plan/plan.ts";
 import { type SecretTextPlan } from "../plan/sinks/sink-base.ts";
+import { type ErrorCode } from "../core/error-catalog.ts";
 import { KurobeError } from "../core/errors.ts";
 import { type Delivery } from "./delivery.ts";
 
 /**
  * We promise (the worker): deliveries of one key come in order, one batch after the other, and come
  * again until `deliver` succeeds. Caller promises (the destination): it returns when the receiver
- * has all of them, fails with KRB_SINKS_REJECTED where repeating cannot help, and a repetition of
- * what was delivered changes nothing at the receiver (or shows the same id again).
+ * has all of them, fails with KRB_SINKS_REJECTED where a row of the batch is wrong (the worker then
+ * looks for it) and with another code of `needsRepair` where none is but repeating cannot help. A
+ * repetition of what was delivered changes nothing at the receiver (or shows the same id again).
  */
 export interface Destination extends AsyncDisposable {
   readonly kind: "rows";
@@ -22,9 +24,23 @@ export interface Destination extends AsyncDisposable {
 export interface DestinationDeps {
   /** Whose rows are delivered: its columns and its key. */
   readonly relation: DatasetPlan;
+  /** Whether rows of it can be taken back. */
+  readonly canDelete: boolean;
   /** The value of a text that may be a secret. */
   readonly reveal: (text: SecretTextPlan) => string;
   readonly nowMs: () => number;
+}
+
+/** Only a person can cure these: of the receiver, its table, or the sink's settings. */
+const NEEDS_REPAIR: readonly ErrorCode[] = [
+  "KRB_SINKS_REJECTED",
+  "KRB_SINKS_ADDRESS",
+  "KRB_SINKS_TARGET",
+  "KRB_SINKS_DENIED",
+];
+
+export function needsRepair(code: ErrorCode): boolean {
+  return NEEDS_REPAIR.includes(code);
 }
 
 /** How long a receiver wants to be left alone, in milliseconds; null where it did not say. */

@@ -27,6 +27,8 @@ export async function openDestination(
       const { FileSink } = await import("./file-sink.ts");
       return new FileSink(sink, { engine, folder, epoch: outbox.epochOf(sink.from) });
     }
+    case "postgres":
+      return await (await import("./postgres.ts")).openPostgres(sink, own);
     case "webhook":
       return (await import("./webhook.ts")).openWebhook(sink, own);
   }
@@ -37,8 +39,10 @@ function destinationDeps(sink: SinkPlan, deps: OpeningDeps): DestinationDeps {
   const relation = engine.relations.planOf(sink.from);
   if (relation === undefined)
     throw new KurobeError("KRB_CORE_ASSERTION", `no relation ${sink.from} for ${sink.name}`);
+  const isResult = engine.plan.windows.some(({ name }) => name === sink.from);
   return {
     relation,
+    canDelete: isResult || sink.from.endsWith(".dead_letters"),
     reveal: revealFrom(environment),
     nowMs: () => Number(clock.nowUs() / 1000n),
   };

@@ -5,7 +5,7 @@ import { type Engine } from "../engine/engine.ts";
 import { type SinkPlan } from "../plan/plan.ts";
 import { backOffMs } from "./back-off.ts";
 import { type Delivery, deliveryRules, type DeliveryRules } from "./delivery.ts";
-import { type Destination, waitOf } from "./destination.ts";
+import { type Destination, needsRepair, waitOf } from "./destination.ts";
 import { type FileSink } from "./file-sink.ts";
 import { type Outbox } from "./outbox.ts";
 
@@ -15,7 +15,7 @@ export interface SinkStatus {
   readonly from: string;
   /**
    * `idle`: everything is delivered. `retrying`: the receiver fails, and is tried again. `blocked`:
-   * it refuses a delivery.
+   * it refuses a delivery, or its table or login does not fit.
    */
   readonly state: "idle" | "delivering" | "retrying" | "blocked" | "paused";
   /** Rows that wait. */
@@ -278,9 +278,7 @@ export class SinkWorker {
   async #failed(error: unknown, tries: number): Promise<void> {
     if (this.#isStopping) return;
     this.#note(error);
-    const isRefused = ["KRB_SINKS_REJECTED", "KRB_SINKS_ADDRESS"].includes(
-      this.#lastError?.code ?? "",
-    );
+    const isRefused = isKurobeError(error) && needsRepair(error.code);
     this.#enter(isRefused ? "blocked" : "retrying");
     const { firstUs, maxUs } = this.sink.retry;
     const { random } = this.#deps;

@@ -112,7 +112,7 @@ async function usableCore(core: number | undefined): Promise<number | undefined>
     : undefined;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

@@ -9,6 +9,17 @@ export const SINKS_ERRORS = {
     "22023",
     "Say allowPrivateAddresses: true in the sink if the receiver is in your own network.",
   ),
+  KRB_SINKS_CLIENT: user(400, "58P01", "Install the package that the sink's receiver needs."),
+  KRB_SINKS_TARGET: external(
+    502,
+    "42P17",
+    "Make the receiver's table or index fit; the sink goes on by itself, or `kurobe sinks retry`.",
+  ),
+  KRB_SINKS_DENIED: external(
+    502,
+    "28000",
+    "Check the user, the password and the rights that the sink has at the receiver.",
+  ),
   KRB_SINKS_REJECTED: external(
     502,
     "08P01",

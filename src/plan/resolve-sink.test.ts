@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { isKurobeError } from "../core/errors.ts";
+import { column, dataset, defineProject, postgres, secret, type SinkDefinition } from "../index.ts";
+import { type SinkPlan } from "./plan.ts";
+import { type Problem } from "./problem.ts";
+import { resolveProject } from "./resolve.ts";
+
+const ticks = dataset({
+  columns: { time: column.timestamp(), price: column.decimal(12, 4) },
+  eventTime: "time",
+});
+
+const projectWith = (sink: SinkDefinition): unknown =>
+  defineProject({ name: "p", datasets: { ticks }, sinks: { out: sink } });
+
+function planOf(sink: SinkDefinition): SinkPlan | undefined {
+  return resolveProject(projectWith(sink)).sinks[0];
+}
+
+/** Path and finding of each problem. */
+function problems(sink: SinkDefinition): readonly string[] {
+  try {
+    resolveProject(projectWith(sink));
+  } catch (error) {
+    if (!isKurobeError(error, "KRB_PROJECT_INVALID")) throw error;
+    const found = error.details["problems"] as readonly Problem[];
+    return found.map((one) => `${one.path}: ${one.found}`);
+  }
+  return [];
+}
+
+const URL = "postgres://writer@db.example.com/analytics";
+
+describe("a sink of PostgreSQL", () => {
+  it("has defaults", () => {
+    expect(planOf(postgres({ from: "ticks.late_rows", url: URL }))).toMatchObject({
+      kind: "postgres",
+      start: "earliest",
+      schema: null,
+      table: "ticks_late_rows",
+      createTable: false,
+      batch: 2000,
+      timeoutUs: 30_000_000,
+    });
+    const named = postgres({ from: ticks, url: secret("DB_URL"), table: "a.b" });
+    expect(planOf(named)).toMatchObject({ schema: "a", table: "b", url: { secret: "DB_URL" } });
+  });
+
+  it.each([
+    [{ url: "mysql://db/x" }, 'sinks.out.url: "mysql://db/x"'],
+    [{ url: "postgres://u:p@db/x" }, "sinks.out.url: an address with a password"],
+    [{ url: "postgres://u@db/x?password=p" }, "sinks.out.url: an address with a password"],
+    [{ table: "a.b.c" }, 'sinks.out.table: "a.b.c"'],
+    [{ table: "a." }, 'sinks.out.table: "a."'],
+    [{ batch: 0 }, "sinks.out.batch: 0"],
+    [{ tabel: "x" }, "sinks.out.tabel: an unknown key"],
+  ])("does not take %j", (wrong, problem) => {
+    expect(problems(postgres({ from: ticks, url: URL, ...wrong }))).toEqual([problem]);
+  });
+});

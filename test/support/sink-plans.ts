@@ -1,0 +1,26 @@
+/** Plans of sinks for tests that open a destination by itself. */
+import { type PostgresPlan } from "../../src/plan/sinks/postgres.ts";
+import { type SinkBase } from "../../src/plan/sinks/sink-base.ts";
+
+const BASE: SinkBase = {
+  name: "kept",
+  from: "named",
+  start: "earliest",
+  retry: { firstUs: 5_000, maxUs: 20_000 },
+  whenRejected: "block",
+  maxBacklog: null,
+};
+
+export function postgresPlan(rest: Partial<PostgresPlan> = {}): PostgresPlan {
+  return {
+    kind: "postgres",
+    ...BASE,
+    url: "",
+    schema: null,
+    table: "named",
+    createTable: true,
+    batch: 100,
+    timeoutUs: 30_000_000,
+    ...rest,
+  };
+}
