@@ -35,8 +35,10 @@ export { defineProject, type ProjectDefinition, type ProjectSpec } from "./proje
 export { files, type FilesSpec, type SourceDefinition } from "./project/source.ts";
 export { type NewRow, type Row } from "./project/row.ts";
 export { secret, type Secret, type SecretText, type SinkDefinition } from "./project/sink.ts";
+export { email, type EmailSpec } from "./project/sink-email.ts";
 export { file, type FileSpec } from "./project/sink-file.ts";
 export { postgres, type PostgresSpec } from "./project/sink-postgres.ts";
+export { slack, type SlackSpec } from "./project/sink-slack.ts";
 export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
 export {
   hopping,

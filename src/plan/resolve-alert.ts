@@ -45,6 +45,8 @@ export function resolveAlert(
     limit: resolveLimit(fields),
     staleAfterUs: fields.durationUs("staleAfter", "1d"),
   };
+  // Whom it is told to is read by `alert-sinks.ts`.
+  fields.raw("to");
   fields.end();
   if (window === undefined) return undefined;
   const scope = { columns: window.columns, broken: new Set<string>() };

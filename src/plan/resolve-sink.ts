@@ -5,9 +5,11 @@ import { checkRelationName, nameHint } from "./names.ts";
 import { type Problems, show } from "./problem.ts";
 import { isRecord } from "./resolve-dataset.ts";
 import { type SinkPlan } from "./sink-plan.ts";
+import { resolveEmail } from "./sinks/email.ts";
 import { resolveFile } from "./sinks/file.ts";
 import { resolvePostgres } from "./sinks/postgres.ts";
 import { type ResolveSink, type SinkBase } from "./sinks/sink-base.ts";
+import { resolveSlack } from "./sinks/slack.ts";
 import { resolveWebhook } from "./sinks/webhook.ts";
 
 /** What a sink may deliver: relations by name, and the declared values by identity. */
@@ -21,8 +23,10 @@ export interface Delivered {
 
 /** One file a kind. */
 const KINDS: { readonly [K in SinkPlan["kind"]]: ResolveSink<Extract<SinkPlan, { kind: K }>> } = {
+  email: resolveEmail,
   file: resolveFile,
   postgres: resolvePostgres,
+  slack: resolveSlack,
   webhook: resolveWebhook,
 };
 

@@ -1,6 +1,7 @@
 /** From what the user declared to what the machine runs: checked, defaulted, frozen. */
 import { KurobeError } from "../core/errors.ts";
 import { isBranded } from "../project/brand.ts";
+import { alertSinks } from "./alert-sinks.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkMeasurements } from "./line-protocol.ts";
 import { checkRelationName } from "./names.ts";
@@ -63,10 +64,19 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     datasets: declared.map(([key]) => key),
     nameOf,
   };
-  const sinks = relations(spec["sinks"], problems.at("sinks"), false).flatMap(([key, value]) => {
-    const sink = resolveSink(key, value, delivered, problems.at("sinks").at(key));
-    return sink === undefined ? [] : [sink];
-  });
+  const declaredSinks = relations(spec["sinks"], problems.at("sinks"), false);
+  const sinks = [
+    ...declaredSinks.map(([key, value]) => ({
+      name: key,
+      declared: value,
+      problems: problems.at("sinks").at(key),
+    })),
+    ...alertSinks(
+      declaredAlerts,
+      new Set(declaredSinks.map(([key]) => key)),
+      problems.at("alerts"),
+    ),
+  ].flatMap((one) => resolveSink(one.name, one.declared, delivered, one.problems) ?? []);
   const content = {
     formatVersion: 1 as const,
     name,

@@ -1,6 +1,8 @@
 /** Sinks as the machine runs them: checked, defaulted, plain JSON, without their secrets. */
+import { type EmailPlan } from "./sinks/email.ts";
 import { type FilePlan } from "./sinks/file.ts";
 import { type PostgresPlan } from "./sinks/postgres.ts";
+import { type SlackPlan } from "./sinks/slack.ts";
 import { type WebhookPlan } from "./sinks/webhook.ts";
 
-export type SinkPlan = FilePlan | PostgresPlan | WebhookPlan;
+export type SinkPlan = EmailPlan | FilePlan | PostgresPlan | SlackPlan | WebhookPlan;

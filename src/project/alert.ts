@@ -2,6 +2,7 @@
 import { BRAND, type Branded } from "./brand.ts";
 import { type Duration } from "./dataset.ts";
 import { type Expression } from "./expression.ts";
+import { type SinkDefinition } from "./sink.ts";
 import { type WindowDefinition } from "./window.ts";
 
 /** A column of the window's results, or an expression over them that gives a number. */
@@ -83,6 +84,11 @@ export interface AlertSpec {
   readonly limit?: { readonly notifications: number; readonly per: Duration };
   /** Nobody is notified of what is older than this when it is seen. Default `"1d"`. */
   readonly staleAfter?: Duration;
+  /**
+   * Whom to tell: sinks without `from`, such as `slack({ url })`. They are named after the alert
+   * and their kind, `spike_slack`. Sinks of the project with `from: <alert>` hear of it as well.
+   */
+  readonly to?: SinkDefinition | readonly SinkDefinition[];
 }
 
 export interface AlertDefinition extends Branded<"alert"> {

@@ -1,8 +1,16 @@
 /** Rows posted as JSON, as declared. */
 import { type Duration } from "./dataset.ts";
-import { declareSink, type SecretText, type SinkDefinition, type SinkSpec } from "./sink.ts";
+import {
+  declareSink,
+  type SecretText,
+  type SinkDefinition,
+  type SinkSource,
+  type SinkSpec,
+} from "./sink.ts";
 
-export interface WebhookSpec extends SinkSpec {
+export interface WebhookSpec extends Omit<SinkSpec, "from"> {
+  /** Whose rows are posted. Left out where an alert names the sink in its `to`. */
+  readonly from?: SinkSource;
   readonly url: SecretText;
   /** Signs each request as Standard Webhooks says: `whsec_…` in base64, or any text. */
   readonly secret?: SecretText;

@@ -49,6 +49,14 @@ export interface SinkSpec {
   readonly maxBacklog?: number;
 }
 
+/** Sinks whose deliveries are messages that people read. */
+export interface MessageSpec extends Omit<SinkSpec, "from"> {
+  /** Whose rows are told of. Left out where an alert names the sink in its `to`. */
+  readonly from?: SinkSource;
+  /** What the message links to; `{page}` is the value of that column. */
+  readonly link?: string;
+}
+
 export interface SinkDefinition extends Branded<"sink"> {
   readonly kind: string;
   /** As written; `plan/resolve-sink.ts` checks it. */
@@ -56,6 +64,6 @@ export interface SinkDefinition extends Branded<"sink"> {
 }
 
 /** What the functions that declare a sink share: `webhook`, `file`, … */
-export function declareSink(kind: string, spec: SinkSpec): SinkDefinition {
+export function declareSink(kind: string, spec: SinkSpec | MessageSpec): SinkDefinition {
   return Object.freeze({ [BRAND]: "sink" as const, kind, spec });
 }

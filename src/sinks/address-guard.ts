@@ -3,6 +3,7 @@
  * name that resolves otherwise a second time gains nothing.
  */
 import { lookup as resolveName, type LookupAddress } from "node:dns";
+import { lookup as lookupNames } from "node:dns/promises";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { KurobeError } from "../core/errors.ts";
 
@@ -73,3 +74,11 @@ export const publicLookup: LookupFunction = (host, options, callback) => {
     }
   });
 };
+
+/** All addresses of a host, of which each is public. */
+export async function publicAddresses(host: string): Promise<readonly string[]> {
+  const found = await lookupNames(host, { all: true });
+  const bad = found.find(({ address }) => !isPublicAddress(address));
+  if (bad !== undefined) throw refuse(host, bad.address);
+  return found.map(({ address }) => address);
+}

@@ -81,3 +81,11 @@ export function bodyOf(delivery: Delivery): Readonly<Record<string, unknown>> {
   const shown = op === "delete" ? null : row;
   return { type: `${relation}.${op}`, id, sink, relation, op, revision, key, row: shown };
 }
+
+/** The same for the same deliveries in the same order. */
+export function batchId(batch: readonly Delivery[]): string {
+  const hash = createHash("sha256")
+    .update(batch.map(({ id }) => id).join("\n"))
+    .digest();
+  return `bat_${hash.subarray(0, 16).toString("base64url")}`;
+}

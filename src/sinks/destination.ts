@@ -1,9 +1,11 @@
 /** The contract between the worker that delivers and what knows how to reach a receiver. */
+import { type AlertPlan } from "../plan/alert-plan.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { type SecretTextPlan } from "../plan/sinks/sink-base.ts";
 import { type ErrorCode } from "../core/error-catalog.ts";
 import { KurobeError } from "../core/errors.ts";
 import { type Delivery } from "./delivery.ts";
+import { type Pace, type Paces } from "./pace.ts";
 
 /**
  * We promise (the worker): deliveries of one key come in order, one batch after the other, and come
@@ -18,17 +20,48 @@ export interface Destination extends AsyncDisposable {
   readonly batchRows: number;
   /** Batches at once. */
   readonly lanes: number;
+  /**
+   * A batch is one message: what refuses it refuses the message, not one of its rows, so it is not
+   * cut into halves to find the wrong one.
+   */
+  readonly isOneMessage?: boolean;
+  /** Waited for before each batch; rows that come meanwhile are part of it. */
+  readonly pace?: Pace;
   deliver(batch: readonly Delivery[], signal: AbortSignal): Promise<void>;
 }
 
 export interface DestinationDeps {
+  /** The name of the project. */
+  readonly project: string;
   /** Whose rows are delivered: its columns and its key. */
   readonly relation: DatasetPlan;
+  /** Where it is the relation of an alert. */
+  readonly alert: AlertPlan | null;
   /** Whether rows of it can be taken back. */
   readonly canDelete: boolean;
   /** The value of a text that may be a secret. */
   readonly reveal: (text: SecretTextPlan) => string;
   readonly nowMs: () => number;
+  readonly paces: Paces;
+  /** What relative paths count from. */
+  readonly folder: string;
+}
+
+/** The receiver's URL; one out of a secret is checked here, where it is known. */
+export function httpUrl(
+  sink: {
+    readonly name: string;
+    readonly url: SecretTextPlan;
+    readonly allowPrivateAddresses: boolean;
+  },
+  { reveal }: DestinationDeps,
+): URL {
+  const text = reveal(sink.url);
+  const isKnown = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  if (!isKnown || (new URL(text).protocol === "http:" && !sink.allowPrivateAddresses)) {
+    throw new KurobeError("KRB_SINKS_ADDRESS", `sink ${sink.name}: its URL is not an https URL`);
+  }
+  return new URL(text);
 }
 
 /** Only a person can cure these: of the receiver, its table, or the sink's settings. */

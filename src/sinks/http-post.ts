@@ -107,9 +107,12 @@ function unreachable(url: URL, cause: unknown): KurobeError {
 /** Statuses of the 4xx that a repetition can cure. */
 const PASSING: ReadonlySet<number> = new Set([408, 409, 421, 423, 425]);
 
+/** Statuses that speak of who asks, not of what was sent. */
+const CREDENTIALS: ReadonlySet<number> = new Set([401, 403, 407]);
+
 /**
- * Returns for 2xx. 429 and a 503 with `Retry-After` are busy, other 4xx and redirects rejected, the
- * rest unreachable.
+ * Returns for 2xx. 429 and a 503 with `Retry-After` are busy, 401, 403 and 407 are about
+ * credentials, other 4xx and redirects rejected, the rest unreachable.
  */
 export function checkAnswer(url: URL, answer: PostAnswer, nowMs: number): void {
   const { status, text } = answer;
@@ -120,6 +123,7 @@ export function checkAnswer(url: URL, answer: PostAnswer, nowMs: number): void {
   const details = { status, retryAfterMs };
   if (status === 429 || retryAfterMs !== null)
     throw new KurobeError("KRB_SINKS_BUSY", message, { details });
+  if (CREDENTIALS.has(status)) throw new KurobeError("KRB_SINKS_DENIED", message, { details });
   if (status >= 300 && status < 500 && !PASSING.has(status)) {
     const isMoved = status < 400;
     throw new KurobeError("KRB_SINKS_REJECTED", message, {

@@ -6,6 +6,7 @@ import { type SinkPlan } from "../plan/plan.ts";
 import { type Destination, type DestinationDeps, revealFrom } from "./destination.ts";
 import { type FileSink } from "./file-sink.ts";
 import { type Outbox } from "./outbox.ts";
+import { type Paces } from "./pace.ts";
 
 interface OpeningDeps {
   readonly engine: Engine;
@@ -13,6 +14,7 @@ interface OpeningDeps {
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
+  readonly paces: Paces;
 }
 
 /** Nothing is connected yet; what is wrong with the settings or a missing client is said here. */
@@ -29,20 +31,28 @@ export async function openDestination(
     }
     case "postgres":
       return await (await import("./postgres.ts")).openPostgres(sink, own);
+    case "email":
+      return await (await import("./email.ts")).openEmail(sink, own);
+    case "slack":
+      return (await import("./slack.ts")).openSlack(sink, own);
     case "webhook":
       return (await import("./webhook.ts")).openWebhook(sink, own);
   }
 }
 
 function destinationDeps(sink: SinkPlan, deps: OpeningDeps): DestinationDeps {
-  const { engine, clock, environment } = deps;
+  const { engine, clock, environment, paces, folder } = deps;
   const relation = engine.relations.planOf(sink.from);
   if (relation === undefined)
     throw new KurobeError("KRB_CORE_ASSERTION", `no relation ${sink.from} for ${sink.name}`);
   const isResult = engine.plan.windows.some(({ name }) => name === sink.from);
   return {
+    project: engine.plan.name,
+    alert: engine.plan.alerts.find(({ name }) => name === sink.from) ?? null,
     relation,
     canDelete: isResult || sink.from.endsWith(".dead_letters"),
+    paces,
+    folder,
     reveal: revealFrom(environment),
     nowMs: () => Number(clock.nowUs() / 1000n),
   };

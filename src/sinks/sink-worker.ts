@@ -172,6 +172,7 @@ export class SinkWorker {
 
   async #page(destination: Destination): Promise<void> {
     const { engine, outbox } = this.#deps;
+    if (!(await this.#turn(destination))) return;
     const { deliveredSeq } = outbox.cursorOf(this.sink.name);
     const endSeq = outbox.endSeqOf(this.sink.from);
     const wanted = destination.batchRows * destination.lanes * BATCHES_A_PAGE;
@@ -237,15 +238,17 @@ export class SinkWorker {
     settled: Settled,
   ): Promise<boolean> {
     for (let tries = 1; ; tries++) {
-      if (this.#isStopping || this.#deps.outbox.cursorOf(this.sink.name).isPaused) return false;
+      if (this.#isHeld() || !(await this.#turn(destination))) return false;
       try {
+        destination.pace?.took();
         await destination.deliver(batch, this.#ending.signal);
         this.#enter("delivering");
         for (const { seq } of batch) settled.set(seq, "delivered");
         return true;
       } catch (error) {
         if (isKurobeError(error, "KRB_SINKS_REJECTED")) {
-          if (batch.length > 1) return await this.#halves(destination, batch, settled);
+          if (batch.length > 1 && destination.isOneMessage !== true)
+            return await this.#halves(destination, batch, settled);
           if (this.sink.whenRejected === "skip") {
             this.#note(error);
             for (const { seq } of batch) settled.set(seq, "skipped");
@@ -255,6 +258,19 @@ export class SinkWorker {
         await this.#failed(error, tries);
       }
     }
+  }
+
+  #isHeld(): boolean {
+    return this.#isStopping || this.#deps.outbox.cursorOf(this.sink.name).isPaused;
+  }
+
+  /** Waits until the pace allows a message; false when the sink was stopped or paused before. */
+  async #turn({ pace }: Destination): Promise<boolean> {
+    for (let ms = pace?.dueInMs() ?? 0; ms > 0 && !this.#isHeld(); ms = pace?.dueInMs() ?? 0) {
+      if (this.#state === "idle" || this.#state === "paused") this.#enter("delivering");
+      await this.#sleep(ms);
+    }
+    return !this.#isHeld();
   }
 
   /** One wrong row among many: the others are not kept from the receiver because of it. */

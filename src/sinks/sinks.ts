@@ -5,6 +5,7 @@ import { Lifetime } from "../core/lifetime.ts";
 import { type Engine } from "../engine/engine.ts";
 import { openDestination } from "./open-destination.ts";
 import { type Outbox, type OutboxCommand } from "./outbox.ts";
+import { openPaces } from "./pace.ts";
 import { type SinkStatus, SinkWorker } from "./sink-worker.ts";
 
 export { type SinkStatus } from "./sink-worker.ts";
@@ -38,8 +39,9 @@ export async function openSinks(deps: SinksDeps): Promise<Sinks> {
   await using opening = new Lifetime();
   const { engine, outbox, clock } = deps;
   const workers: SinkWorker[] = [];
+  const paces = openPaces(() => clock.monotonicMs());
   for (const sink of engine.plan.sinks) {
-    const destination = await openDestination(sink, deps);
+    const destination = await openDestination(sink, { ...deps, paces });
     const worker = new SinkWorker(sink, {
       engine,
       outbox,

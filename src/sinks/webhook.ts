@@ -1,13 +1,12 @@
 /** Posts deliveries as JSON, signed as Standard Webhooks says. */
-import { createHash, createHmac } from "node:crypto";
-import { KurobeError } from "../core/errors.ts";
+import { createHmac } from "node:crypto";
 import { type WebhookPlan } from "../plan/sinks/webhook.ts";
-import { bodyOf, type Delivery } from "./delivery.ts";
-import { type Destination, type DestinationDeps } from "./destination.ts";
+import { batchId, bodyOf } from "./delivery.ts";
+import { type Destination, type DestinationDeps, httpUrl } from "./destination.ts";
 import { checkAnswer, Poster } from "./http-post.ts";
 
 export function openWebhook(plan: WebhookPlan, deps: DestinationDeps): Destination {
-  const url = webhookUrl(plan, deps);
+  const url = httpUrl(plan, deps);
   const key = plan.secret === null ? null : signingKey(deps.reveal(plan.secret));
   const own = Object.entries(plan.headers).map(
     ([name, value]) => [name.toLowerCase(), deps.reveal(value)] as const,
@@ -46,16 +45,6 @@ export function openWebhook(plan: WebhookPlan, deps: DestinationDeps): Destinati
   };
 }
 
-/** A URL out of a secret is checked here, where it is known. */
-function webhookUrl(plan: WebhookPlan, deps: DestinationDeps): URL {
-  const text = deps.reveal(plan.url);
-  const isKnown = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
-  if (!isKnown || (new URL(text).protocol === "http:" && !plan.allowPrivateAddresses)) {
-    throw new KurobeError("KRB_SINKS_ADDRESS", `sink ${plan.name}: its URL is not an https URL`);
-  }
-  return new URL(text);
-}
-
 function signingKey(secret: string): Buffer {
   return secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : Buffer.from(secret);
 }
@@ -72,11 +61,4 @@ export function signed(
   if (key === null) return headers;
   const hmac = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
   return { ...headers, "webhook-signature": `v1,${hmac}` };
-}
-
-function batchId(batch: readonly Delivery[]): string {
-  const hash = createHash("sha256")
-    .update(batch.map(({ id }) => id).join("\n"))
-    .digest();
-  return `bat_${hash.subarray(0, 16).toString("base64url")}`;
 }

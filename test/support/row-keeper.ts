@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type DatasetPlan } from "../../src/plan/plan.ts";
 import { type Delivery } from "../../src/sinks/delivery.ts";
 import { type Destination, type DestinationDeps } from "../../src/sinks/destination.ts";
+import { openPaces } from "../../src/sinks/pace.ts";
 import { columnPlan, datasetPlan } from "./plans.ts";
 
 export interface RowKeeper extends AsyncDisposable {
@@ -24,7 +25,11 @@ export function destinationDeps(
   rest: Partial<DestinationDeps> = {},
 ): DestinationDeps {
   return {
+    project: "tests",
     relation,
+    alert: null,
+    folder: ".",
+    paces: openPaces(() => performance.now()),
     canDelete: true,
     reveal: (text) => (typeof text === "string" ? text : ""),
     nowMs: () => 0,
