@@ -41,8 +41,56 @@ const NEEDED_SHARE = 0.8;
  */
 export function compareResults(
   results: readonly BenchResult[],
-  { baseline: wanted, minEffect = 0.02, seed = 1 }: CompareOptions = {},
+  options: CompareOptions = {},
 ): Comparison {
+  const [comparison] = compareAll([results], options);
+  if (comparison === undefined) throw new Error("one group gives one comparison");
+  return comparison;
+}
+
+/**
+ * A comparison for each group, as `compareResults` makes it, but the chance of a false verdict is
+ * that of all groups together: who asks about fifty commands must not find two by chance.
+ */
+export function compareAll(
+  groups: readonly (readonly BenchResult[])[],
+  options: CompareOptions = {},
+): readonly Comparison[] {
+  const { minEffect = 0.02, seed = 1 } = options;
+  const prepared = groups.map((results) => prepare(results, { ...options, minEffect, seed }));
+  const answers = judge(
+    prepared.flatMap(({ asked }) => asked.map(({ question }) => question)),
+    { seed },
+  );
+  let done = 0;
+  return prepared.map(({ base, others, asked }) => {
+    const own = answers.slice(done, done + asked.length);
+    done += asked.length;
+    return {
+      schema: "kurobe.bench.comparison/1",
+      workload: base.config.workload.name,
+      baseline: base.config.name,
+      targets: others.map(({ config }) => config.name),
+      seed,
+      min_effect: minEffect,
+      rows: own.flatMap((answer, index) => {
+        const origin = asked[index];
+        return origin === undefined ? [] : [{ ...origin.labels, ...answer }];
+      }),
+    };
+  });
+}
+
+interface Prepared {
+  readonly base: BenchResult;
+  readonly others: readonly BenchResult[];
+  readonly asked: readonly Asked[];
+}
+
+function prepare(
+  results: readonly BenchResult[],
+  { baseline: wanted, minEffect, seed }: CompareOptions & Omit<FloorSource, "twins">,
+): Prepared {
   const lanes = results.filter(({ config }) => config.twin_of === null);
   const twins = results.filter(({ config }) => config.twin_of !== null);
   checkLanes(lanes);
@@ -56,22 +104,7 @@ export function compareResults(
   }
   const others = lanes.filter((lane) => lane !== base);
   const asked = others.flatMap((other) => questionsFor(base, other, { twins, minEffect, seed }));
-  const answers = judge(
-    asked.map(({ question }) => question),
-    { seed },
-  );
-  return {
-    schema: "kurobe.bench.comparison/1",
-    workload: base.config.workload.name,
-    baseline: base.config.name,
-    targets: others.map(({ config }) => config.name),
-    seed,
-    min_effect: minEffect,
-    rows: answers.flatMap((answer, index) => {
-      const origin = asked[index];
-      return origin === undefined ? [] : [{ ...origin.labels, ...answer }];
-    }),
-  };
+  return { base, others, asked };
 }
 
 function checkLanes(lanes: readonly BenchResult[]): void {
@@ -155,12 +188,15 @@ function figuresOf(base: BenchResult, other: BenchResult): readonly Figure[] {
   const commands = Object.keys(base.stats.by_command).filter((name) =>
     Object.hasOwn(other.stats.by_command, name),
   );
+  // At a rate, throughput is what was asked for; where it is not, operations were dropped.
+  const isAtRate = base.config.loop === "open" && other.config.loop === "open";
+  const throughput: Figure = {
+    metric: "throughput",
+    command: null,
+    read: ({ requests, seconds }) => requests / seconds,
+  };
   return [
-    {
-      metric: "throughput",
-      command: null,
-      read: ({ requests, errors, seconds }) => (requests - errors) / seconds,
-    },
+    ...(isAtRate ? [] : [throughput]),
     { metric: "p50", command: null, read: ({ p50_ms }) => p50_ms },
     { metric: "p99", command: null, read: ({ p99_ms }) => p99_ms },
     ...(commands.length < 2 ? [] : commands).flatMap((command): readonly Figure[] => [

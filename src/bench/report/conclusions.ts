@@ -1,7 +1,9 @@
 /** What the report says before it shows anything: a line for each judgement that matters. */
 import { type ComparisonRow } from "../compare/comparison.ts";
-import { sentenceOf } from "../compare/sentence.ts";
+import { sentenceOf, shareText } from "../compare/sentence.ts";
 import { type BenchResult } from "../result/result.ts";
+import { median } from "../statistics/order.ts";
+import { groupBy } from "./group-by.ts";
 import { type ReportGroup, type ReportModel } from "./report-model.ts";
 
 export interface Conclusion {
@@ -10,16 +12,57 @@ export interface Conclusion {
   readonly text: string;
 }
 
+/** Of more groups, what was not shown is said in one sentence. */
+const SPELT_OUT = 3;
+
 /** Figures of all commands together come first; single commands only where something was shown. */
 export function conclusionsOf({ groups }: ReportModel): readonly Conclusion[] {
-  return groups.flatMap((group) => [
-    ...(group.comparison?.rows ?? []).filter(isWorthSaying).map((row) => ({
-      tone: toneOf(row),
-      group: group.title,
-      text: sentenceOf(row),
-    })),
+  const isShort = groups.length > SPELT_OUT;
+  const found = groups.flatMap((group) => [
+    ...(group.comparison?.rows ?? [])
+      .filter((row) => isWorthSaying(row) && !(isShort && isUnshown(row)))
+      .map((row) => ({ tone: toneOf(row), group: group.title, text: sentenceOf(row) })),
     ...warningsOf(group),
   ]);
+  const unshown = isShort ? unshownOf(groups) : undefined;
+  return once(unshown === undefined ? found : [unshown, ...found]);
+}
+
+function isUnshown({ verdict }: ComparisonRow): boolean {
+  return verdict === "no_difference_shown" || verdict === "too_few";
+}
+
+function unshownOf(groups: readonly ReportGroup[]): Conclusion | undefined {
+  const rows = groups.flatMap(({ comparison }) => comparison?.rows ?? []);
+  const unshown = rows.filter(isUnshown);
+  if (unshown.length === 0) return undefined;
+  const detectable = median(unshown.map((row) => row.detectable));
+  return {
+    tone: "even",
+    group: `${groups.length} workloads`,
+    text:
+      `No difference was shown in ${unshown.length} of ${rows.length} figures; in half of them one of ` +
+      `${shareText(detectable)} would have been found nine times in ten.`,
+  };
+}
+
+/** The same warning about each of many workloads is one about all of them. */
+function once(found: readonly Conclusion[]): readonly Conclusion[] {
+  const warnings = groupBy(
+    found.filter(({ tone }) => tone === "warning"),
+    ({ text }) => text,
+  );
+  const repeated = new Map(
+    warnings.filter((same) => same.length > 1).map((same) => [same[0]?.text, same.length]),
+  );
+  const said = new Set<string>();
+  return found.flatMap((each) => {
+    const times = each.tone === "warning" ? repeated.get(each.text) : undefined;
+    if (times === undefined) return [each];
+    if (said.has(each.text)) return [];
+    said.add(each.text);
+    return [{ ...each, group: `${times} workloads` }];
+  });
 }
 
 function isWorthSaying({ command, verdict }: ComparisonRow): boolean {
@@ -40,7 +83,7 @@ function warningsOf({ lanes, title, comparison }: ReportGroup): readonly Conclus
       ? []
       : [
           warn(
-            `The machine was busy: load average ${busy.load_average.toFixed(1)} on ${busy.cores} cores. ` +
+            `The machine was busy: its load average was above ${busyAbove(busy)} on ${busy.cores} cores. ` +
               "Intervals are wider than they have to be.",
           ),
         ]),
@@ -59,8 +102,12 @@ function warningsOf({ lanes, title, comparison }: ReportGroup): readonly Conclus
 }
 
 /** A benchmark loads a machine by itself: client, server, and what the two make the kernel do. */
-function isBusy({ load_average: load, cores }: BenchResult["environment"]): boolean {
-  return load > 2 * cores + 2;
+function isBusy(environment: BenchResult["environment"]): boolean {
+  return environment.load_average > busyAbove(environment);
+}
+
+function busyAbove({ cores }: BenchResult["environment"]): number {
+  return 2 * cores + 2;
 }
 
 const NOTABLE_ERRORS = 0.001;

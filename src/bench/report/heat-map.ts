@@ -26,32 +26,56 @@ type Figures = ReadonlyMap<string, number>;
 const FULL = Math.log(1.5);
 
 /** One table a target beside the first; none where no structure has a size. */
-export function heatTables({ names, results }: ReportModel): readonly HeatTable[] {
+export function heatTables({ names, results, groups }: ReportModel): readonly HeatTable[] {
   const [baseline, ...others] = names.map((name) => ({
     name,
     figures: figuresOf(results.filter(({ config }) => config.name === name)),
   }));
   if (baseline === undefined || baseline.figures.size === 0) return [];
   if (others.length === 0) return [tableOf(`p50 of ${baseline.name}`, baseline.figures, ownCell)];
-  return others.map(({ name, figures }) =>
-    tableOf(
-      `p50 of ${baseline.name} over p50 of ${name}: above 1, ${name} is quicker`,
-      figures,
-      (key) => ratioCell(baseline.figures.get(key), figures.get(key)),
-    ),
+  return others.map(({ name, figures }) => {
+    const unshown = unshownKeys(groups, name);
+    const caption =
+      `p50 of ${baseline.name} over p50 of ${name}: above 1, ${name} is quicker` +
+      (unshown.size === 0 ? "" : "; without colour where no difference was shown");
+    return tableOf(caption, figures, (key) =>
+      ratioCell(baseline.figures.get(key), figures.get(key), unshown.has(key)),
+    );
+  });
+}
+
+/** Operations whose p50 was compared, and where no difference to the target was shown. */
+function unshownKeys(groups: ReportModel["groups"], target: string): ReadonlySet<string> {
+  const keys = groups.flatMap(({ comparison, lanes }) =>
+    (comparison?.rows ?? [])
+      .filter((row) => row.target === target && row.metric === "p50" && row.is_paired)
+      .filter(({ verdict }) => verdict === "no_difference_shown" || verdict === "too_few")
+      .flatMap(({ command }) => {
+        const commands = lanes[0]?.result.stats.by_command ?? {};
+        // The only command of a workload is asked about as the whole.
+        const label =
+          command ?? (Object.keys(commands).length === 1 ? Object.keys(commands)[0] : undefined);
+        const stats = label === undefined ? undefined : commands[label];
+        return stats === undefined || label === undefined
+          ? []
+          : keyed(label, stats).map(([key]) => key);
+      }),
   );
+  return new Set(keys);
 }
 
 /** Keys are operation and size, joined by a tab; values are p50 in milliseconds. */
 function figuresOf(results: readonly BenchResult[]): Figures {
-  const entries = results.flatMap(({ stats }) => Object.values(stats.by_command));
-  return new Map(entries.flatMap((entry) => keyed(entry)));
+  const entries = results.flatMap(({ stats }) => Object.entries(stats.by_command));
+  return new Map(entries.flatMap(([label, stats]) => keyed(label, stats)));
 }
 
-function keyed(entry: CommandStats): readonly (readonly [string, number])[] {
-  const { structure, command, size, latency_ms } = entry;
+/** `ZREM+ZADD` and `ZADD 1000` say more than their command; the size has a column of its own. */
+function keyed(label: string, stats: CommandStats): readonly (readonly [string, number])[] {
+  const { structure, size, latency_ms } = stats;
   if (size === null || latency_ms.p50 === null || latency_ms.p50 === 0) return [];
-  return [[`${structure ?? ""} ${command}\t${size}`.trim(), latency_ms.p50]];
+  const operation = label.endsWith(` ${size}`) ? label.slice(0, -1 - String(size).length) : label;
+  return [[`${structure ?? ""} ${operation}\t${size}`.trim(), latency_ms.p50]];
 }
 
 function tableOf(
@@ -81,14 +105,19 @@ function ownCell(key: string, figures: Figures): Cell | null {
   return { text: showMs(value), heat, title: `p50 ${showMs(value)}` };
 }
 
-function ratioCell(baseline: number | undefined, other: number | undefined): Cell | null {
+function ratioCell(
+  baseline: number | undefined,
+  other: number | undefined,
+  isUnshown: boolean,
+): Cell | null {
   if (baseline === undefined || other === undefined) return null;
   const ratio = baseline / other;
-  const heat = Math.max(-1, Math.min(1, Math.log(ratio) / FULL));
+  const heat = isUnshown ? 0 : Math.max(-1, Math.min(1, Math.log(ratio) / FULL));
+  const tail = isUnshown ? ": no difference shown" : "";
   return {
     text: showRatio(ratio).replace(/(\.\d\d)\d×/, "$1×"),
     heat,
-    title: `${showMs(baseline)} against ${showMs(other)}`,
+    title: `${showMs(baseline)} against ${showMs(other)}${tail}`,
   };
 }
 

@@ -33,8 +33,9 @@ export function htmlReport(model: ReportModel): string {
       <body>
         <main>
           ${header(model)} ${conclusions(model)}
+          ${groups.length > OPEN_GROUPS ? heat(model) : null}
           ${groups.map((group, index) => groupSection(group, index < OPEN_GROUPS))}
-          ${heat(model)} ${settings(model)} ${method(model)}
+          ${groups.length > OPEN_GROUPS ? null : heat(model)} ${settings(model)} ${method(model)}
         </main>
       </body>
     </html> `;

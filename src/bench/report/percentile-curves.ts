@@ -1,6 +1,7 @@
 /** Which latency how many of the requests stayed below: tails drawn as wide as middles. */
 import { percentileUs } from "../result/histogram-record.ts";
 import { showMs, withoutZeros } from "./figures.ts";
+import { gridColumns, gridRows } from "./grid.ts";
 import { html, type Markup } from "./markup.ts";
 import { type ReportGroup, type ReportLane } from "./report-model.ts";
 import { logScale } from "./scale.ts";
@@ -31,29 +32,15 @@ export function percentileCurves({ lanes, title }: ReportGroup): Markup | null {
   const y = logScale(Math.min(...values), Math.max(...values), [HEIGHT - BOTTOM, TOP]);
   const shares = SHARES.filter((share) => ninesOf(share) <= nines + 0.01);
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Latencies, ${title}">
-    ${y.ticks.map(
-      (tick) => html`<line
-          class="grid"
-          x1="${LEFT}"
-          x2="${WIDTH - RIGHT}"
-          y1="${y.at(tick)}"
-          y2="${y.at(tick)}"
-        />
-        <text class="tick" x="${LEFT - 8}" y="${y.at(tick) + 4}" text-anchor="end">
-          ${withoutZeros(showMs(tick))}
-        </text>`,
+    ${gridRows(
+      y.ticks.map((tick) => ({ at: y.at(tick), text: withoutZeros(showMs(tick)) })),
+      LEFT,
+      WIDTH - RIGHT,
     )}
-    ${shares.map(
-      (share) => html`<line
-          class="grid"
-          x1="${x(ninesOf(share))}"
-          x2="${x(ninesOf(share))}"
-          y1="${TOP}"
-          y2="${HEIGHT - BOTTOM}"
-        />
-        <text class="tick" x="${x(ninesOf(share))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">
-          ${shareName(share)}
-        </text>`,
+    ${gridColumns(
+      shares.map((share) => ({ at: x(ninesOf(share)), text: shareName(share) })),
+      TOP,
+      HEIGHT - BOTTOM,
     )}
     ${curves.map(
       ({ lane, points }) => html`<path

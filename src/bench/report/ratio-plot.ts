@@ -1,6 +1,7 @@
 /** Every judgement as a ratio with its interval; right of the line the target is better. */
 import { type ComparisonRow } from "../compare/comparison.ts";
 import { showRatio } from "./figures.ts";
+import { gridColumns } from "./grid.ts";
 import { html, type Markup } from "./markup.ts";
 import { clip } from "./throughput-bars.ts";
 
@@ -35,17 +36,14 @@ export function ratioPlot(rows: readonly ComparisonRow[]): Markup | null {
   return html`<svg viewBox="0 0 ${WIDTH} ${bottom + AXIS}" role="img" aria-label="Ratios">
     <text class="tick" x="${x(0) - 8}" y="12" text-anchor="end">← ${clip(row?.baseline ?? "")} better</text>
     <text class="tick" x="${x(0) + 8}" y="12">${clip(targetText(rows))} better →</text>
-    ${ticksFor(reach).map(
-      (tick) => html`<line
-          class="${tick === 1 ? "zero" : "grid"}"
-          x1="${x(Math.log(tick))}"
-          x2="${x(Math.log(tick))}"
-          y1="${TOP}"
-          y2="${bottom}"
-        />
-        <text class="tick" x="${x(Math.log(tick))}" y="${bottom + 16}" text-anchor="middle">
-          ${tick.toFixed(2)}×
-        </text>`,
+    ${gridColumns(
+      ticksFor(reach).map((tick) => ({
+        at: x(Math.log(tick)),
+        text: `${tick.toFixed(2)}×`,
+        isZero: tick === 1,
+      })),
+      TOP,
+      bottom,
     )}
     ${advantages.map((advantage, index) => line(advantage, TOP + index * ROW, x))}
   </svg>`;

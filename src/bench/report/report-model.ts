@@ -1,5 +1,5 @@
 /** What a report shows: results sorted into groups that may be held against each other. */
-import { type CompareOptions, compareResults, type Comparison } from "../compare/comparison.ts";
+import { compareAll, type CompareOptions, type Comparison } from "../compare/comparison.ts";
 import { type BenchResult } from "../result/result.ts";
 import { medianInterval } from "../statistics/bootstrap.ts";
 import { median } from "../statistics/order.ts";
@@ -48,8 +48,45 @@ export function reportModel(results: readonly BenchResult[], options: JudgedBy =
   const groups = groupBy(results, loadKey)
     .flatMap(separateRepeats)
     .map((members) => groupOf(members, names, options))
-    .filter(({ lanes }) => lanes.length > 0);
-  return { groups, names, results: shown };
+    .filter(({ lanes }) => lanes.length > 0)
+    .toSorted((left, right) => (startOf(left) < startOf(right) ? -1 : 1));
+  return { groups: withComparisons(groups, options), names, results: shown };
+}
+
+/** Groups of one comparison are judged together: each figure more is one more to be wrong about. */
+function withComparisons(groups: readonly Ungraded[], options: JudgedBy): readonly ReportGroup[] {
+  const comparable = groups.filter(({ lanes }) => new Set(lanes.map(({ name }) => name)).size > 1);
+  const comparisons = new Map<Ungraded, Comparison>();
+  for (const together of groupBy(comparable, runOf)) {
+    const found = compareAll(
+      together.map(({ members, lanes }) => startingWith(lanes[0]?.name ?? "", members)),
+      options,
+    );
+    together.forEach((group, index) => {
+      const comparison = found[index];
+      if (comparison !== undefined) comparisons.set(group, comparison);
+    });
+  }
+  return groups.map((group) => {
+    const { title, lanes } = group;
+    return { title, lanes, comparison: comparisons.get(group) ?? null };
+  });
+}
+
+/** Groups come in the order in which they ran, however the files are called. */
+function startOf({ members }: Ungraded): string {
+  return members.map(({ start_time: time }) => time).toSorted()[0] ?? "";
+}
+
+function runOf({ members }: Ungraded): string {
+  const [first] = members;
+  return first === undefined ? "" : (first.pair_id ?? first.run_id);
+}
+
+/** The first lane of a group is its baseline. */
+function startingWith(name: string, members: readonly BenchResult[]): readonly BenchResult[] {
+  const isFirst = ({ config }: BenchResult): boolean => config.name === name;
+  return [...members.filter(isFirst), ...members.filter((each) => !isFirst(each))];
 }
 
 function loadKey({ config }: BenchResult): string {
@@ -64,11 +101,15 @@ function separateRepeats(members: readonly BenchResult[]): readonly (readonly Be
   return groupBy(members, ({ pair_id, run_id }) => pair_id ?? run_id);
 }
 
+interface Ungraded extends Omit<ReportGroup, "comparison"> {
+  readonly members: readonly BenchResult[];
+}
+
 function groupOf(
   members: readonly BenchResult[],
   names: readonly string[],
   options: JudgedBy,
-): ReportGroup {
+): Ungraded {
   const lanes = members
     .filter(({ config }) => config.twin_of === null)
     .map((result) => ({
@@ -79,15 +120,8 @@ function groupOf(
       result,
     }))
     .toSorted((left, right) => left.color - right.color);
-  const isComparable = lanes.length > 1 && new Set(lanes.map(({ name }) => name)).size > 1;
   const [first] = lanes;
-  return {
-    title: first === undefined ? "" : titleOf(first.result),
-    lanes,
-    comparison: isComparable
-      ? compareResults(members, { ...options, baseline: first?.name ?? "" })
-      : null,
-  };
+  return { title: first === undefined ? "" : titleOf(first.result), lanes, members };
 }
 
 export function engineText({ engine_type, engine_version }: BenchResult): string {
@@ -102,9 +136,7 @@ function titleOf({ config }: BenchResult): string {
 }
 
 function rateOf({ stats }: BenchResult, seed: number): Rate {
-  const fromSlices = stats.slices.map(
-    ({ requests, errors, seconds }) => (requests - errors) / seconds,
-  );
+  const fromSlices = stats.slices.map(({ requests, seconds }) => requests / seconds);
   const rates = fromSlices.length > 0 ? fromSlices : stats.timeseries.map(({ ops }) => ops);
   if (rates.length < FEWEST_RATES) return { value: stats.throughput_ops, low: null, high: null };
   const { low, high } = medianInterval(rates, { seed });

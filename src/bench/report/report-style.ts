@@ -69,6 +69,7 @@ tr.differs td { font-weight: 600; }
 figure { margin: 0 0 18px; } figcaption { margin: 0 0 6px; }
 table.heat { border-collapse: separate; border-spacing: 3px; width: auto; }
 table.heat th, table.heat td { border: 0; }
+table.heat thead th:not(:first-child) { text-align: center; }
 table.heat td { border-radius: 5px; min-width: 74px; text-align: center; }
 table.heat td.better { background: color-mix(in srgb, var(--s1) var(--heat), var(--band)); }
 table.heat td.worse { background: color-mix(in srgb, var(--s0) var(--heat), var(--band)); }

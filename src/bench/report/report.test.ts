@@ -15,10 +15,10 @@ import { settingsDifference } from "./settings-difference.ts";
 const latencies = (us: number, count = 2000): readonly number[] =>
   Array.from({ length: count }, (_, index) => us * (1 + (index % 50) / 100));
 
-function paired(): readonly BenchResult[] {
+function paired(slowdown = -0.06): readonly BenchResult[] {
   const lanes = [
     { name: "redis" },
-    { name: "valkey", slowdown: -0.06 },
+    { name: "valkey", slowdown },
     { name: "redis again", twinOf: "redis" },
   ];
   return simulateComparison(lanes, { seed: 8, pairs: 60 }).map((each, index) => ({
@@ -169,6 +169,52 @@ describe("a heat map", () => {
     expect(table?.rows[0]?.cells.map((cell) => cell?.text)).toEqual(["2.00×", "1.00×"]);
     expect(table?.rows[0]?.cells[0]?.heat).toBe(1);
     expect(table?.rows[1]?.cells[1]).toBe(null);
+  });
+});
+
+describe("a comparison of many workloads", () => {
+  const sizes = [10, 100, 1000, 10_000];
+  const results = sizes.flatMap((size) =>
+    paired(size > 1000 ? 0 : -0.06).map((each) => {
+      const command = { structure: "zset", size };
+      const stats = Object.values(each.stats.by_command)[0];
+      if (stats === undefined) throw new Error("each result has a command");
+      return {
+        ...each,
+        config: {
+          ...each.config,
+          workload: { name: `zset-${size}`, kind: "structures" },
+          workload_sha256: String(size).padStart(64, "0"),
+        },
+        stats: {
+          ...each.stats,
+          by_command: { ZADD: { ...stats, ...command }, "ZREM+ZADD": { ...stats, ...command } },
+        },
+      };
+    }),
+  );
+
+  it("keeps operations apart that end in the same command", () => {
+    const [table] = heatTables(reportModel(results));
+    expect(table?.sizes).toEqual(sizes);
+    expect(table?.rows.map(({ operation }) => operation)).toEqual(["zset ZADD", "zset ZREM+ZADD"]);
+  });
+
+  it("says in one sentence what was not shown", () => {
+    const conclusions = conclusionsOf(reportModel(results));
+    const even = conclusions.filter(({ tone }) => tone === "even");
+    expect(even).toHaveLength(1);
+    expect(even[0]?.text).toMatch(/^No difference was shown in \d+ of \d+ figures; in half/);
+    expect(conclusions.filter(({ tone }) => tone === "faster").length).toBe(9);
+  });
+
+  it("shows the map before the single workloads, in the order in which they ran", () => {
+    const page = htmlReport(reportModel(results));
+    const places = ["By structure and size", "zset-10,", "zset-100,", "zset-1000,"].map((text) =>
+      page.indexOf(`<h2>${text}`),
+    );
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places[0]).toBeGreaterThan(0);
   });
 });
 

@@ -1,5 +1,6 @@
 /** How many operations a second each target answered, with the interval of the median. */
 import { showRate, withoutZeros } from "./figures.ts";
+import { gridColumns } from "./grid.ts";
 import { html, type Markup } from "./markup.ts";
 import { type ReportGroup, type ReportLane } from "./report-model.ts";
 import { linearScale, type Scale } from "./scale.ts";
@@ -21,17 +22,10 @@ export function throughputBars({ lanes, title }: ReportGroup): Markup {
     role="img"
     aria-label="Throughput, ${title}"
   >
-    ${scale.ticks.map(
-      (tick) => html`<line
-          class="grid"
-          x1="${scale.at(tick)}"
-          x2="${scale.at(tick)}"
-          y1="${TOP}"
-          y2="${bottom}"
-        />
-        <text class="tick" x="${scale.at(tick)}" y="${bottom + 16}" text-anchor="middle">
-          ${withoutZeros(showRate(tick))}
-        </text>`,
+    ${gridColumns(
+      scale.ticks.map((tick) => ({ at: scale.at(tick), text: withoutZeros(showRate(tick)) })),
+      TOP,
+      bottom,
     )}
     ${lanes.map((lane, index) => bar(lane, TOP + index * (BAR + GAP), scale))}
   </svg>`;

@@ -1,5 +1,6 @@
 /** Throughput and p99 over the run: stalls, warm-up and drift that one figure hides. */
 import { showMs, showRate, withoutZeros } from "./figures.ts";
+import { gridRows } from "./grid.ts";
 import { html, type Markup } from "./markup.ts";
 import { pathThrough } from "./percentile-curves.ts";
 import { type ReportGroup, type ReportLane } from "./report-model.ts";
@@ -55,7 +56,7 @@ export function timeSeries(group: ReportGroup): Markup | null {
 function ratesOf({ result }: ReportLane, isPaired: boolean): Points {
   const { slices, timeseries } = result.stats;
   return isPaired
-    ? slices.map(({ pair, requests, errors, seconds }) => [pair, (requests - errors) / seconds])
+    ? slices.map(({ pair, requests, seconds }) => [pair, requests / seconds])
     : timeseries.map(({ t_s, ops }) => [t_s, ops]);
 }
 
@@ -79,15 +80,10 @@ interface Panel {
 function panel({ lines, x, y, show, name, axis }: Panel): Markup {
   const floor = TOP + PANEL;
   return html`<svg viewBox="0 0 ${WIDTH} ${floor + BOTTOM}" role="img" aria-label="${name}">
-    ${y.ticks.map(
-      (tick) => html`<line
-          class="grid"
-          x1="${LEFT}"
-          x2="${WIDTH - RIGHT}"
-          y1="${y.at(tick)}"
-          y2="${y.at(tick)}"
-        />
-        <text class="tick" x="${LEFT - 8}" y="${y.at(tick) + 4}" text-anchor="end">${withoutZeros(show(tick))}</text>`,
+    ${gridRows(
+      y.ticks.map((tick) => ({ at: y.at(tick), text: withoutZeros(show(tick)) })),
+      LEFT,
+      WIDTH - RIGHT,
     )}
     ${x.ticks.map(
       (tick) => html`<text class="tick" x="${x.at(tick)}" y="${floor + 18}" text-anchor="middle">

@@ -85,7 +85,7 @@ const slice = z
     pair: count,
     position: count.describe("0 where this target went first in the pair."),
     seconds: z.number().positive(),
-    requests: count,
+    requests: count.describe("That succeeded; errors are not among them."),
     errors: count,
     p50_ms: amount.nullable(),
     p99_ms: amount.nullable(),
@@ -159,7 +159,9 @@ export const benchResult = z.strictObject({
   pair_id: z
     .string()
     .nullable()
-    .describe("Results with the same one ran interleaved: their slices are pairs."),
+    .describe(
+      "Of a comparison: its results of one workload ran interleaved, and their slices are pairs.",
+    ),
   config,
   engine_type: z.enum(ENGINE_TYPES),
   engine_version: z.string().nullable(),

@@ -30,6 +30,8 @@ export interface PairOptions {
   readonly pairs: number;
   readonly sliceMs: number;
   readonly seed: number;
+  /** Shared by the workloads of one comparison; a new one where it is left out. */
+  readonly pairId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onFill?: (name: string, done: number, total: number) => void;
   /** After each pair: how many are done, and the slices of it. */
@@ -62,7 +64,7 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
   await using lifetime = new Lifetime();
   const sides: Side[] = [];
   for (const target of options.targets) sides.push(await openSide(target, options, lifetime));
-  const pairId = randomUUID();
+  const pairId = options.pairId ?? randomUUID();
   const timeBefore = readMachineTime();
   const random = new Random(options.seed, 77);
   let done = 0;

@@ -1,42 +1,101 @@
 /** What is compared under which load: options of `bench compare`, and the lanes that follow. */
 import { randomBytes } from "node:crypto";
-import { type LocalServer, startLocalServer } from "../../bench/target/local-server.ts";
 import { type PairedTarget } from "../../bench/run/run-pairs.ts";
-import { kvWorkload } from "../../bench/workload/kv.ts";
+import { type LocalServer, startLocalServer } from "../../bench/target/local-server.ts";
+import { type Workload } from "../../bench/workload/workload.ts";
 import { type Lifetime } from "../../core/lifetime.ts";
 import { type OptionSpecs, type OptionValues } from "../command.ts";
-import { readCount, readMix, readValueSize, usage } from "./read-options.ts";
+import { type Terminal } from "../terminal.ts";
+import { LOAD_OPTIONS, type LoadPlan, readPace } from "./load-options.ts";
+import { readCount, readLengthMs, usage } from "./read-options.ts";
 import { type OpenTarget } from "./target-options.ts";
+import {
+  KV_OPTIONS,
+  readCustomPlan,
+  readKvPlan,
+  readStructurePlans,
+  readYcsbPlans,
+  STRUCTURE_OPTIONS,
+  type WorkloadPlan,
+} from "./workload-options.ts";
+
+const { connections, pipeline, rate, arrival, timeout, seed } = LOAD_OPTIONS;
+const { sizes, only } = STRUCTURE_OPTIONS;
 
 export const COMPARED_LOAD_OPTIONS = {
-  mix: {
-    kind: "text",
-    value: "weights",
-    prose: "Weights of get, set, mget, mset, incr, expire, del.",
-    defaultProse: "get=80,set=20",
-  },
-  keys: { kind: "text", short: "k", value: "n", prose: "Keys.", defaultProse: "100k" },
-  "value-size": {
-    kind: "text",
-    short: "s",
-    value: "size",
-    prose: "Bytes: 64, 16-1024, or sizes with weights 64:80,1KiB:20.",
-    defaultProse: "64",
-  },
-  connections: { kind: "text", short: "c", value: "n", prose: "Connections.", defaultProse: "50" },
-  pipeline: {
-    kind: "text",
-    short: "P",
-    value: "n",
-    prose: "Operations in one write of a connection.",
-    defaultProse: "1",
-  },
-  seed: { kind: "text", value: "n", prose: "Decides keys, values and order.", defaultProse: "1" },
+  connections,
+  pipeline,
+  rate,
+  arrival,
+  timeout,
+  seed,
 } as const satisfies OptionSpecs;
 
-export interface ComparedLoad {
-  readonly options: OptionValues<typeof COMPARED_LOAD_OPTIONS>;
-  readonly warmupMs: number;
+export const COMPARED_WORKLOAD_OPTIONS = {
+  ...KV_OPTIONS,
+  keys: { ...KV_OPTIONS.keys, defaultProse: "100k, 1000 of structures" },
+  structures: {
+    kind: "text",
+    value: "names",
+    prose: "Compare data structures: list,zset, as in kurobe bench structures, or all.",
+  },
+  sizes,
+  only,
+  ycsb: { kind: "text", value: "letters", prose: "Compare YCSB's workloads: a,b,f." },
+  workload: {
+    kind: "text",
+    value: "file",
+    isMultiple: true,
+    prose: "Compare a workload of your own, as in kurobe bench run; may be given several times.",
+  },
+} as const satisfies OptionSpecs;
+
+type WorkloadOptions = OptionValues<typeof COMPARED_WORKLOAD_OPTIONS>;
+
+/** Keys and values, unless other workloads are asked for; with `--mix`, in front of them. */
+export async function readComparedWorkloads(
+  options: WorkloadOptions,
+  terminal: Terminal,
+): Promise<readonly WorkloadPlan[]> {
+  const prefix = `kurobe:${randomBytes(4).toString("hex")}:`;
+  const { structures, ycsb, workload: files } = options;
+  const hasOthers = structures !== undefined || ycsb !== undefined || files.length > 0;
+  if (structures === undefined && (options.sizes ?? options.only) !== undefined) {
+    throw usage("--sizes and --only belong to data structures: add --structures");
+  }
+  const custom: WorkloadPlan[] = [];
+  for (const file of files) custom.push(await readCustomPlan(file, prefix, terminal));
+  return [
+    ...(hasOthers && options.mix === undefined ? [] : [await readKvPlan(options, prefix)]),
+    ...(structures === undefined ? [] : await readStructurePlans(options, prefix)),
+    ...(ycsb === undefined ? [] : await readYcsbPlans(ycsb, options.keys, prefix)),
+    ...custom,
+  ];
+}
+
+export function readComparedLoad(
+  options: OptionValues<typeof COMPARED_LOAD_OPTIONS>,
+  warmupMs: number,
+): LoadPlan {
+  return {
+    connections: readCount("connections", options.connections ?? "50", 1, 10_000),
+    depth: readCount("pipeline", options.pipeline ?? "1", 1, 10_000),
+    workers: 1,
+    pace: readPace(options),
+    durationMs: Number.POSITIVE_INFINITY,
+    requests: Number.POSITIVE_INFINITY,
+    warmupMs,
+    timeoutMs: readLengthMs("timeout", options.timeout ?? "5s"),
+    seed: readCount("seed", options.seed ?? "1", 0, Number.MAX_SAFE_INTEGER),
+    isFilled: true,
+    isCleaned: true,
+  };
+}
+
+export interface ComparedLane extends OpenTarget {
+  readonly twinOf: string | null;
+  /** The first target once more: its server has the keys already. */
+  readonly sharesKeys: boolean;
 }
 
 /**
@@ -47,9 +106,8 @@ export interface ComparedLoad {
 export async function openLanes(
   targets: readonly OpenTarget[],
   twinEngine: string | undefined,
-  load: ComparedLoad,
   lifetime: Lifetime,
-): Promise<readonly PairedTarget[]> {
+): Promise<readonly ComparedLane[]> {
   const [first] = targets;
   if (first === undefined || targets.length < 2) {
     throw usage(
@@ -62,49 +120,40 @@ export async function openLanes(
   if (twice !== undefined) {
     throw usage(`Two targets are called ${twice}`, "Give them names: before=URL after=URL.");
   }
-  const planFor = planOf(load);
   const twinName = `${first.target.name} again`;
   const server: LocalServer | undefined =
     twinEngine === undefined
       ? undefined
       : lifetime.own(await startLocalServer({ engine: twinEngine, core: 0, name: twinName }));
-  const twin = server?.target ?? { ...first.target, name: twinName };
   return [
-    ...targets.map(({ target, pinning }) => ({ plan: planFor(target), twinOf: null, pinning })),
+    ...targets.map((each) => ({ ...each, twinOf: null, sharesKeys: false })),
     {
-      plan: { ...planFor(twin), isFilled: server !== undefined, isCleaned: server !== undefined },
-      twinOf: first.target.name,
+      target: server?.target ?? { ...first.target, name: twinName },
       pinning: first.pinning,
+      twinOf: first.target.name,
+      sharesKeys: server === undefined,
     },
   ];
 }
 
-function planOf({ options, warmupMs }: ComparedLoad) {
-  const workload = kvWorkload({
-    mix: readMix(options.mix ?? "get=80,set=20"),
-    keyCount: readCount("keys", options.keys ?? "100k"),
-    distribution: { kind: "uniform" },
-    value: readValueSize(options["value-size"] ?? "64"),
-    hitRatio: 1,
-    ttlSeconds: 0,
-    batch: 10,
-    prefix: `kurobe:${randomBytes(4).toString("hex")}:`,
+/** One workload on all lanes. */
+export function pairedTargets(
+  lanes: readonly ComparedLane[],
+  load: LoadPlan,
+  chosen: WorkloadPlan,
+): readonly PairedTarget[] {
+  return lanes.map(({ target, pinning, twinOf, sharesKeys }) => {
+    const plan = { ...load, ...chosen, target };
+    if (!sharesKeys) return { plan, twinOf, pinning };
+    // Keys made during the run would be there already when the twin makes the same ones.
+    const workload = makesKeys(chosen.workload)
+      ? { ...chosen.workload, prefix: `${chosen.workload.prefix}twin:` }
+      : undefined;
+    if (workload !== undefined) return { plan: { ...plan, workload }, twinOf, pinning };
+    return { plan: { ...plan, isFilled: false, isCleaned: false }, twinOf, pinning };
   });
-  const shared = {
-    workload,
-    kind: "kv",
-    labels: {},
-    connections: readCount("connections", options.connections ?? "50", 1, 10_000),
-    depth: readCount("pipeline", options.pipeline ?? "1", 1, 10_000),
-    workers: 1,
-    pace: { kind: "closed" },
-    durationMs: Number.POSITIVE_INFINITY,
-    requests: Number.POSITIVE_INFINITY,
-    warmupMs,
-    timeoutMs: 5000,
-    seed: readCount("seed", options.seed ?? "1", 0, Number.MAX_SAFE_INTEGER),
-    isFilled: true,
-    isCleaned: true,
-  } as const;
-  return (target: OpenTarget["target"]) => ({ ...shared, target });
+}
+
+function makesKeys({ operations }: Workload): boolean {
+  return operations.some(({ steps }) => steps.flat().some((arg) => arg.includes("{newkey}")));
 }

@@ -116,7 +116,7 @@ export function readPrefix({ prefix }: LoadOptionValues): string {
   throw usage("--prefix takes no braces and no spaces: they decide on slots of a cluster");
 }
 
-function readPace({ rate, arrival }: LoadOptionValues): Pace {
+export function readPace({ rate, arrival }: Pick<LoadOptionValues, "rate" | "arrival">): Pace {
   if (rate === undefined) {
     if (arrival !== undefined) throw usage("--arrival belongs to an open loop: add --rate");
     return { kind: "closed" };

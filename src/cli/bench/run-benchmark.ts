@@ -9,6 +9,7 @@ import { type Output } from "../output.ts";
 import { type Progress } from "../progress.ts";
 import { type Terminal } from "../terminal.ts";
 import { type LoadOptionValues } from "./load-options.ts";
+import { resultName } from "./result-name.ts";
 import { showResults } from "./show-results.ts";
 import { type OpenTarget } from "./target-options.ts";
 
@@ -48,7 +49,7 @@ async function writeFiles(
 ): Promise<readonly string[]> {
   if (options["no-output"]) return [];
   const folder = resolve(terminal.workingDirectory, options.output ?? "bench-results");
-  const path = join(folder, fileName(result));
+  const path = join(folder, `${resultName(result)}.json`);
   await writeResult(path, result);
   return [path];
 }
@@ -87,11 +88,4 @@ function showStep(progress: Progress, step: MeasureStep): void {
     case "cleaning":
       progress.update({ done: 1, total: 1, text: "deleting keys" });
   }
-}
-
-/** `kv-valkey-20261121T134200.json`: sorts by workload, then target, then time. */
-function fileName({ config, start_time: startTime }: BenchResult): string {
-  const safe = (text: string): string => text.replace(/[^A-Za-z0-9_.-]+/g, "-");
-  const time = startTime.replace(/[-:]/g, "").replace(/\..*$/, "");
-  return `${safe(config.workload.name)}-${safe(config.name)}-${time}.json`;
 }

@@ -1,7 +1,8 @@
 /** Runs targets in turns with a live bar, writes results and report, and says what was shown. */
+import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { type Comparison } from "../../bench/compare/comparison.ts";
+import { type Comparison, type ComparisonRow } from "../../bench/compare/comparison.ts";
 import { sentenceOf, shareText } from "../../bench/compare/sentence.ts";
 import { conclusionsOf } from "../../bench/report/conclusions.ts";
 import { htmlReport } from "../../bench/report/html-report.ts";
@@ -13,9 +14,12 @@ import { type PairedTarget, runPairs } from "../../bench/run/run-pairs.ts";
 import { showCount, showMany } from "../figures.ts";
 import { type Output } from "../output.ts";
 import { type Terminal } from "../terminal.ts";
+import { openPage } from "./open-page.ts";
+import { resultName } from "./result-name.ts";
 
 export interface ComparisonRun {
-  readonly targets: readonly PairedTarget[];
+  /** The targets of each workload; workloads run one after the other. */
+  readonly workloads: readonly (readonly PairedTarget[])[];
   readonly pairs: number;
   readonly sliceMs: number;
   readonly seed: number;
@@ -25,6 +29,8 @@ export interface ComparisonRun {
   /** Where the page goes; undefined puts it beside the results. */
   readonly report: string | undefined;
   readonly md: string | undefined;
+  /** Show the page when it is written. */
+  readonly isOpened: boolean;
   readonly terminal: Terminal;
   readonly output: Output;
 }
@@ -32,29 +38,45 @@ export interface ComparisonRun {
 /** Interrupted, it judges the pairs that are whole. */
 export async function runComparison(run: ComparisonRun): Promise<void> {
   const { terminal, output } = run;
-  const results = await runShown(run);
+  const results: BenchResult[] = [];
+  const pairId = randomUUID();
+  for (const [index, targets] of run.workloads.entries()) {
+    // What was interrupted gives whole pairs; what was not begun gives nothing.
+    if (index > 0 && terminal.signal.aborted) break;
+    results.push(...(await runShown(run, targets, pairId, index)));
+  }
   const model = reportModel(results, { seed: run.seed, minEffect: run.minEffect });
   const files = await writeFiles(run, results, model);
   const comparisons = model.groups.flatMap(({ comparison }) => comparison ?? []);
   output.json({ results, comparisons, conclusions: conclusionsOf(model), ...files });
-  for (const comparison of comparisons) showComparison(comparison, output);
+  if (run.workloads.length > 1) showAll(comparisons, output);
+  else for (const comparison of comparisons) showComparison(comparison, output);
   for (const { tone, text } of conclusionsOf(model)) {
     if (tone === "warning") output.line(output.paint.yellow(text));
   }
   output.line();
   if (terminal.signal.aborted) output.note("Interrupted: only whole pairs were judged.");
   for (const path of files.written) output.line(output.paint.dim(`  ${path}`));
-  if (files.report !== null) output.line(`Report: ${files.report}`);
+  if (files.report === null) return;
+  output.line(`Report: ${files.report}`);
+  if (run.isOpened) await openPage(files.report, output);
 }
 
-async function runShown(run: ComparisonRun): Promise<readonly BenchResult[]> {
-  const { targets, pairs, sliceMs, seed, terminal, output } = run;
-  using progress = output.progress("Comparing");
+async function runShown(
+  { workloads, pairs, sliceMs, seed, terminal, output }: ComparisonRun,
+  targets: readonly PairedTarget[],
+  pairId: string,
+  index: number,
+): Promise<readonly BenchResult[]> {
+  const name = targets[0]?.plan.workload.name ?? "";
+  const many = workloads.length > 1 ? `${name}, ${index + 1} of ${workloads.length}` : "Comparing";
+  using progress = output.progress(many);
   return await runPairs({
     targets,
     pairs,
     sliceMs,
     seed,
+    pairId,
     signal: terminal.signal,
     onFill: (name, done, total) => {
       progress.update({
@@ -102,14 +124,55 @@ async function writeText(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-/** `compare-valkey-20261121T134200.json`. */
-function resultFileName({ config, start_time: startTime }: BenchResult): string {
-  const safe = config.name.replace(/[^A-Za-z0-9_.-]+/g, "-");
-  return `compare-${safe}-${startTime.replace(/[-:]/g, "").replace(/\..*$/, "")}.json`;
+/** `compare-list-10-valkey-20261121T134200.json`. */
+function resultFileName(result: BenchResult): string {
+  return `compare-${resultName(result)}.json`;
 }
 
 function showComparison({ rows }: Comparison, output: Output): void {
-  const { green, red, dim } = output.paint;
+  showRows(
+    rows.map((row) => ({
+      title: `${row.command === null ? "" : `${row.command} `}${row.metric}`,
+      row,
+    })),
+    output,
+  );
+  showSentences(rows, output);
+}
+
+/** Of many workloads: the figures of each as a whole, and of its operations what was shown. */
+function showAll(comparisons: readonly Comparison[], output: Output): void {
+  const shown = comparisons.flatMap(({ workload, rows }) =>
+    rows
+      .filter(({ command, verdict }) => command === null || isShown(verdict))
+      .map((row) => ({
+        title: `${workload} ${row.command === null ? "" : `${row.command} `}${row.metric}`,
+        row,
+      })),
+  );
+  showRows(shown, output);
+  const rows = comparisons.flatMap((each) => each.rows);
+  const differing = rows.filter(({ verdict }) => isShown(verdict));
+  const [faster, slower] = ["faster", "slower"].map(
+    (word) => differing.filter(({ verdict }) => verdict === word).length,
+  );
+  output.line();
+  output.line(
+    `${showMany(rows.length, "figure")} of ${showMany(comparisons.length, "workload")}, corrected together: ` +
+      `${faster ?? 0} faster, ${slower ?? 0} slower, no difference shown in ${rows.length - differing.length}.`,
+  );
+}
+
+function isShown(verdict: ComparisonRow["verdict"]): boolean {
+  return verdict === "faster" || verdict === "slower";
+}
+
+interface TitledRow {
+  readonly title: string;
+  readonly row: ComparisonRow;
+}
+
+function showRows(rows: readonly TitledRow[], output: Output): void {
   output.table(
     [
       { name: "figure" },
@@ -121,8 +184,8 @@ function showComparison({ rows }: Comparison, output: Output): void {
       { name: "p", align: "right" },
       { name: "verdict" },
     ],
-    rows.map((row) => [
-      `${row.command === null ? "" : `${row.command} `}${row.metric}`,
+    rows.map(({ title, row }) => [
+      title,
       figureText(row.metric, row.baseline_median),
       figureText(row.metric, row.target_median),
       row.ratio.toFixed(3),
@@ -132,6 +195,10 @@ function showComparison({ rows }: Comparison, output: Output): void {
       row.verdict.replaceAll("_", " "),
     ]),
   );
+}
+
+function showSentences(rows: readonly ComparisonRow[], output: Output): void {
+  const { green, red, dim } = output.paint;
   output.line();
   for (const row of rows.filter(({ command }) => command === null)) {
     const paint = row.verdict === "faster" ? green : row.verdict === "slower" ? red : dim;

@@ -1,6 +1,8 @@
 /** `kurobe bench compare`: which of two engines is faster, as far as this machine can tell. */
+import { type Pace } from "../../bench/load/run-lanes.ts";
 import { Lifetime } from "../../core/lifetime.ts";
-import { COMPARED_LOAD_OPTIONS } from "../bench/comparison-options.ts";
+import { COMPARED_LOAD_OPTIONS, COMPARED_WORKLOAD_OPTIONS } from "../bench/comparison-options.ts";
+import { OPEN_OPTION } from "../bench/open-page.ts";
 import { readCount, readLengthMs, readShare } from "../bench/read-options.ts";
 import { TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
 import { defineCommand } from "../command.ts";
@@ -14,12 +16,25 @@ export const benchCompare = defineCommand({
       "separate runs would need 10 %.",
     "The first target is the baseline. It is measured twice, and no verdict is given for a difference that equals " +
       "show, too. Where nothing is shown it says how small a difference would have been found.",
-    "Writes a result file for each target, and a report beside them. No CONFIG command is needed.",
+    "Without more it compares keys and values. --structures, --ycsb and --workload compare many operations in one " +
+      "go, workload after workload; chance is corrected for over all of them, and the report has a map by structure " +
+      "and size. With --rate operations are due at fixed times, and latencies from then are compared.",
+    "Writes a result file for each workload and target, and a report beside them. No CONFIG command is needed.",
   ],
   positionals: [TARGET_POSITIONAL],
   options: {
-    pairs: { kind: "text", value: "n", prose: "Pairs of slices.", defaultProse: "100" },
-    slice: { kind: "text", value: "time", prose: "Length of a slice.", defaultProse: "100ms" },
+    pairs: {
+      kind: "text",
+      value: "n",
+      prose: "Pairs of slices.",
+      defaultProse: "100, 40 where there are several workloads",
+    },
+    slice: {
+      kind: "text",
+      value: "time",
+      prose: "Length of a slice.",
+      defaultProse: "100ms, longer at rates below 10,000 a second",
+    },
     warmup: {
       kind: "text",
       value: "time",
@@ -32,6 +47,7 @@ export const benchCompare = defineCommand({
       prose: "Differences below it get no verdict.",
       defaultProse: "2%",
     },
+    ...COMPARED_WORKLOAD_OPTIONS,
     ...COMPARED_LOAD_OPTIONS,
     ...TARGET_OPTIONS,
     output: {
@@ -49,6 +65,7 @@ export const benchCompare = defineCommand({
       defaultProse: "report.html beside the results",
     },
     md: { kind: "text", value: "file", prose: "Write a Markdown summary, too." },
+    open: OPEN_OPTION,
   },
   examples: [
     {
@@ -59,30 +76,52 @@ export const benchCompare = defineCommand({
       prose: "Local ones, started for it, with pipelining",
       line: "kurobe bench compare --start redis,valkey --pipeline 16",
     },
+    {
+      prose: "Every operation on sorted sets and hashes of three sizes",
+      line: "kurobe bench compare --start redis,valkey --structures zset,hash --sizes 10,1000,10000",
+    },
+    {
+      prose: "Latencies at a rate that both can carry",
+      line: "kurobe bench compare before=redis://10.0.0.1 after=redis://10.0.0.2 --rate 20k",
+    },
   ],
   run: async ({ options, positionals, terminal, output }) => {
-    const { openLanes } = await import("../bench/comparison-options.ts");
+    const { openLanes, pairedTargets, readComparedLoad, readComparedWorkloads } =
+      await import("../bench/comparison-options.ts");
     const { openTargets } = await import("../bench/target-options.ts");
     const { runComparison } = await import("../bench/run-comparison.ts");
-    const sliceMs = readLengthMs("slice", options.slice ?? "100ms");
-    const pairs = readCount("pairs", options.pairs ?? "100", 1, 100_000);
-    const minEffect = readShare("min-effect", options["min-effect"] ?? "2%");
-    const warmupMs = readLengthMs("warmup", options.warmup ?? "1s");
-    await using lifetime = new Lifetime();
-    const { targets } = lifetime.own(await openTargets(options, positionals, terminal));
-    const twinEngine = positionals.length > 0 ? undefined : options.start?.split(",")[0];
-    const lanes = await openLanes(targets, twinEngine, { options, warmupMs }, lifetime);
-    await runComparison({
-      targets: lanes,
-      pairs,
-      sliceMs,
-      minEffect,
-      seed: readCount("seed", options.seed ?? "1", 0, Number.MAX_SAFE_INTEGER),
+    const chosen = await readComparedWorkloads(options, terminal);
+    const load = readComparedLoad(options, readLengthMs("warmup", options.warmup ?? "1s"));
+    const usualMs = `${sliceMsFor(load.pace)}ms`;
+    const usualPairs = chosen.length > 1 ? "40" : "100";
+    const shared = {
+      pairs: readCount("pairs", options.pairs ?? usualPairs, 1, 100_000),
+      sliceMs: readLengthMs("slice", options.slice ?? usualMs),
+      minEffect: readShare("min-effect", options["min-effect"] ?? "2%"),
+      seed: load.seed,
       folder: options["no-output"] ? null : (options.output ?? "bench-results"),
       report: options.report,
       md: options.md,
+      isOpened: options.open,
       terminal,
       output,
-    });
+    };
+    await using lifetime = new Lifetime();
+    const { targets } = lifetime.own(await openTargets(options, positionals, terminal));
+    const twinEngine = positionals.length > 0 ? undefined : options.start?.split(",")[0];
+    const lanes = await openLanes(targets, twinEngine, lifetime);
+    const workloads = chosen.map((each) => pairedTargets(lanes, load, each));
+    await runComparison({ ...shared, workloads });
   },
 });
+
+const SLICE_MS = 100;
+const MAX_SLICE_MS = 2000;
+/** p99 of a slice needs 1,000 operations. */
+const SLICE_OPERATIONS = 1100;
+
+function sliceMsFor(pace: Pace): number {
+  if (pace.kind === "closed") return SLICE_MS;
+  const neededMs = Math.ceil((SLICE_OPERATIONS / pace.perSecond) * 1000);
+  return Math.min(MAX_SLICE_MS, Math.max(SLICE_MS, neededMs));
+}

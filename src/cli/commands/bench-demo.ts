@@ -1,12 +1,15 @@
 /** `kurobe bench demo`: Redis against Valkey on this machine, in a minute, with a report. */
+import { randomBytes } from "node:crypto";
 import { Lifetime } from "../../core/lifetime.ts";
 import { COMPARED_LOAD_OPTIONS } from "../bench/comparison-options.ts";
+import { OPEN_OPTION } from "../bench/open-page.ts";
 import { type TARGET_OPTIONS } from "../bench/target-options.ts";
 import { defineCommand, type OptionValues } from "../command.ts";
 
 /** Three lanes of 120 slices of 100 ms: 36 s, and some to fill and warm up. */
 const PAIRS = 120;
 const SLICE_MS = 100;
+const WARMUP_MS = 1000;
 
 export const benchDemo = defineCommand({
   name: "bench demo",
@@ -24,18 +27,22 @@ export const benchDemo = defineCommand({
       prose: "Where results and report go.",
       defaultProse: "bench-results",
     },
+    open: OPEN_OPTION,
   },
   examples: [{ prose: "With 16 operations in a write", line: "kurobe bench demo --pipeline 16" }],
   run: async ({ options, terminal, output }) => {
-    const { openLanes } = await import("../bench/comparison-options.ts");
+    const { openLanes, pairedTargets, readComparedLoad } =
+      await import("../bench/comparison-options.ts");
     const { openTargets } = await import("../bench/target-options.ts");
     const { runComparison } = await import("../bench/run-comparison.ts");
+    const { readKvPlan } = await import("../bench/workload-options.ts");
     await using lifetime = new Lifetime();
     const { targets } = lifetime.own(await openTargets(DEMO_TARGETS, [], terminal));
-    const load = { options: { ...NO_LOAD_OPTIONS, pipeline: options.pipeline }, warmupMs: 1000 };
-    const lanes = await openLanes(targets, "redis", load, lifetime);
+    const load = readComparedLoad({ ...NO_LOAD_OPTIONS, pipeline: options.pipeline }, WARMUP_MS);
+    const lanes = await openLanes(targets, "redis", lifetime);
+    const chosen = await readKvPlan({}, `kurobe:${randomBytes(4).toString("hex")}:`);
     await runComparison({
-      targets: lanes,
+      workloads: [pairedTargets(lanes, load, chosen)],
       pairs: PAIRS,
       sliceMs: SLICE_MS,
       minEffect: 0.02,
@@ -43,6 +50,7 @@ export const benchDemo = defineCommand({
       folder: options.output ?? "bench-results",
       report: undefined,
       md: undefined,
+      isOpened: options.open,
       terminal,
       output,
     });
@@ -50,11 +58,11 @@ export const benchDemo = defineCommand({
 });
 
 const NO_LOAD_OPTIONS: OptionValues<typeof COMPARED_LOAD_OPTIONS> = {
-  mix: undefined,
-  keys: undefined,
-  "value-size": undefined,
   connections: undefined,
   pipeline: undefined,
+  rate: undefined,
+  arrival: undefined,
+  timeout: undefined,
   seed: undefined,
 };
 

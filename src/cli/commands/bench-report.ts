@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { KurobeError } from "../../core/errors.ts";
+import { OPEN_OPTION, openPage } from "../bench/open-page.ts";
 import { defineCommand } from "../command.ts";
 import { showMany } from "../figures.ts";
 
@@ -27,6 +28,7 @@ export const benchReport = defineCommand({
     md: { kind: "text", value: "file", prose: "Write a Markdown summary, too." },
     csv: { kind: "text", value: "file", prose: "Write all figures as CSV, too." },
     parquet: { kind: "text", value: "file", prose: "Write all figures as Parquet, too." },
+    open: OPEN_OPTION,
   },
   examples: [
     { prose: "A page from all results of a folder", line: "kurobe bench report results/" },
@@ -76,6 +78,7 @@ export const benchReport = defineCommand({
     if (conclusions.length > 0) output.line();
     output.line(`${showMany(results.length, "result")} read, written:`);
     for (const path of written) output.line(`  ${path}`);
+    if (options.open) await openPage(at(options.out ?? "bench-report.html"), output);
   },
 });
 

@@ -1,0 +1,102 @@
+/** `kurobe bench compare` as it is typed, on servers that it starts. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runInMemory } from "../../../test/support/memory-terminal.ts";
+import { ENGINES, startServer } from "../../../test/support/resp-servers.ts";
+import { type Comparison } from "../../bench/compare/comparison.ts";
+import { openConnection } from "../../bench/resp/connection.ts";
+import { checkResult } from "../../bench/result/result-file.ts";
+import { type BenchResult } from "../../bench/result/result.ts";
+import { showTarget } from "../../bench/target/target.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "kurobe-compare-"));
+  // Engines are installed by whoever starts the first one.
+  for (const engine of ENGINES) await (await startServer(engine))[Symbol.asyncDispose]();
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+interface Compared {
+  readonly results: readonly BenchResult[];
+  readonly comparisons: readonly Comparison[];
+  readonly report: string;
+}
+
+const QUICK = ["--pairs", "10", "--slice", "20ms", "--warmup", "20ms", "--keys", "50", "--json"];
+
+async function compare(...words: readonly string[]): Promise<Compared> {
+  const ran = await runInMemory(["bench", "compare", ...words, ...QUICK], {
+    workingDirectory: folder,
+  });
+  expect([ran.stderr, ran.code]).toEqual(["", 0]);
+  return JSON.parse(ran.stdout) as Compared;
+}
+
+const STARTED = ["--start", "redis,valkey"] as const;
+
+describe("kurobe bench compare", () => {
+  it("takes structures of several sizes in one go, and maps them", async () => {
+    const words = ["--structures", "zset,script", "--sizes", "10,60", "-o", "structures"];
+    const { results, comparisons, report } = await compare(...STARTED, ...words);
+    expect(comparisons.map(({ workload }) => workload)).toEqual(["zset-10", "zset-60", "script-1"]);
+    expect(new Set(results.map(({ pair_id: pairId }) => pairId)).size).toBe(1);
+    for (const result of results) {
+      checkResult(result, result.config.name);
+      expect([result.errors.samples, result.stats.slices.length]).toEqual([[], 10]);
+    }
+    const questions = comparisons.flatMap(({ rows }) => rows);
+    const p50s = comparisons[0]?.rows.filter(({ metric }) => metric === "p50");
+    expect(p50s?.map(({ command }) => command)).toContain("ZREM+ZADD");
+    const least = questions.toSorted((a, b) => a.p - b.p)[0];
+    // Holm: the smallest of all is multiplied by how many there are.
+    expect(least?.p_adjusted).toBeCloseTo(Math.min(1, (least?.p ?? 1) * questions.length), 9);
+    const page = await readFile(report, "utf8");
+    expect(page).toContain("By structure and size");
+    expect(page).toContain("zset ZREM+ZADD");
+    // Two targets and the twin of the first, for three workloads, and the page.
+    expect((await readdir(join(folder, "structures"))).length).toBe(10);
+  }, 60_000);
+
+  it("takes YCSB and a file of one's own, at a rate", async () => {
+    const text = "keyspaces: { a: { keys: 50, fill: 'SET {key} 1' } }\n";
+    await writeFile(
+      join(folder, "own.yaml"),
+      `${text}operations: { count: { command: 'INCR {key}' } }`,
+    );
+    const words = ["--ycsb", "d", "--workload", "own.yaml", "--rate", "1k", "--no-output"];
+    const { results, comparisons } = await compare(...STARTED, ...words);
+    expect(comparisons.map(({ workload }) => workload)).toEqual(["ycsb-d", "own"]);
+    for (const { config, errors } of results) {
+      expect([config.loop, config.rate, errors.samples]).toEqual(["open", 1000, []]);
+    }
+    const metrics = comparisons.flatMap(({ rows }) => rows.map(({ metric }) => metric));
+    expect(metrics).not.toContain("throughput");
+  }, 60_000);
+
+  it("gives a twin on the same server keys of its own where keys are made, and leaves none", async () => {
+    await using first = await startServer("redis");
+    await using second = await startServer("valkey");
+    const targets = [first, second].map(({ target }) => `${target.name}=${showTarget(target)}`);
+    const { results } = await compare(...targets, "--ycsb", "d", "--no-output");
+    const prefixes = results.map(({ config }) => String(config.workload["prefix"]));
+    expect(prefixes[2]).toBe(`${prefixes[0]}twin:`);
+    for (const { target } of [first, second]) {
+      await using connection = await openConnection(target);
+      expect(await connection.call("DBSIZE")).toBe(0);
+    }
+  }, 60_000);
+
+  it.each([
+    [["--start", "redis"], /A comparison needs two engines/],
+    [[...STARTED, "--sizes", "10"], /add --structures/],
+    [[...STARTED, "--ycsb", "x"], /--workloads x is none of YCSB's/],
+    [[...STARTED, "--workload", "absent.yaml"], /absent\.yaml cannot be read/],
+  ])("refuses %j", async (words, message) => {
+    const ran = await runInMemory(["bench", "compare", ...words], { workingDirectory: folder });
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(message);
+  });
+});
