@@ -36,6 +36,7 @@ export type ScalarOperator =
   | "length"
   | "concat"
   | "substring"
+  | "replace"
   | "trim"
   | "startsWith"
   | "endsWith"

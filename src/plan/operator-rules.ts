@@ -110,6 +110,7 @@ export const OPERATOR_RULES: Readonly<Record<ScalarOperator, Rule>> = {
   lower: onText(text),
   upper: onText(text),
   trim: onText(text),
+  replace: onText(text),
   length: onText(int64),
   concat: onText(text),
   startsWith: onText(boolean),

@@ -164,6 +164,7 @@ const PRINTERS: Readonly<Record<ScalarOperator, Printer>> = {
   concat: infix(sql`||`),
   substring: named("substring"),
   trim: ({ a }) => sql`trim(${a}, ' ')`,
+  replace: named("replace"),
   startsWith: named("starts_with"),
   endsWith: named("ends_with"),
   contains: named("contains"),

@@ -191,6 +191,13 @@ export class Expression<
       ? call("substring", this, start)
       : call("substring", this, start, length);
   }
+  /** With every occurrence of `search` replaced; an empty search replaces nothing. */
+  replace<C2 extends string = never, C3 extends string = never>(
+    search: Operand<C2, L>,
+    by: Operand<C3, L>,
+  ): Expression<C | C2 | C3, L, TextOf> {
+    return call("replace", this, search, by);
+  }
   /** Without the spaces (U+0020) at both ends. */
   trim(): Expression<C, L, TextOf> {
     return call("trim", this);

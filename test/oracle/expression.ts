@@ -125,6 +125,8 @@ const STRICT: Partial<Record<ScalarOperator, Operator>> = {
     return (length === undefined ? points : points.slice(0, Number(length))).join("");
   },
   trim: ([a]) => textOf(a).replace(/^ +/, "").replace(/ +$/, ""),
+  replace: ([a, search, by]) =>
+    textOf(search) === "" ? textOf(a) : textOf(a).split(textOf(search)).join(textOf(by)),
   startsWith: ([a, b]) => textOf(a).startsWith(textOf(b)),
   endsWith: ([a, b]) => textOf(a).endsWith(textOf(b)),
   contains: ([a, b]) => textOf(a).includes(textOf(b)),

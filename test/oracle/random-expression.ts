@@ -130,6 +130,7 @@ function text(depth: number): Node {
     call("concat", inner, fc.oneof(inner, constant("", "é", "日本", "a\0b", "'\"$1"))),
     call("substring", inner, constant(1, 2, 4), constant(0, 1, 3)),
     call("substring", inner, constant(1, 3)),
+    call("replace", inner, fc.oneof(inner, constant("", "a", "é")), constant("", "b", "日本")),
     call("coalesce", inner, constant("none")),
     call("nullIf", inner, inner),
     call("case", condition(depth - 1), inner, constant(null, "x")),
