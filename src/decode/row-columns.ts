@@ -156,7 +156,10 @@ export class RowColumn implements ColumnData {
     }
   }
 
-  /** Copies what DuckDB has read into the rows from `row` on. */
+  /**
+   * Copies what DuckDB has read into the rows from `row` on. Slots of long texts keep pointing into
+   * the vector's memory.
+   */
   setVector(row: number, vector: ColumnVector, rows: number): void {
     const width = this.bytesPerValue;
     this.bytes.set(vector.data.subarray(0, rows * width), row * width);
@@ -164,14 +167,6 @@ export class RowColumn implements ColumnData {
       for (let index = 0; index < rows; index++) {
         if (!vector.isValid(index)) this.setNull(row + index);
       }
-    }
-    if (width !== 16 || this.type.kind === "decimal") return;
-    for (let index = 0; index < rows; index++) {
-      // A slot without a value is all zero by now.
-      if ((this.#words[4 * (row + index)] as number) <= MAX_INLINE_TEXT_BYTES) continue;
-      this.longTextRows.push(row + index);
-      // The vector's memory goes with its chunk.
-      this.longTexts.push(Buffer.from(vector.bytesAt(index)));
     }
   }
 
@@ -227,6 +222,8 @@ export class RowColumns {
   readonly plans: readonly ColumnPlan[];
   readonly columns: readonly RowColumn[];
   readonly #defaults: readonly (string | null)[];
+  /** Chunks whose memory slots of long texts point into: it lives as long as they are named here. */
+  readonly #owners: object[] = [];
   rows = 0;
   #capacity = FIRST_CAPACITY;
 
@@ -284,12 +281,14 @@ export class RowColumns {
     this.reserve(this.rows + rows);
     for (const [index, vector] of vectors.entries()) {
       (this.columns[index] as RowColumn).setVector(this.rows, vector, rows);
+      if (index === 0) this.#owners.push(vector.owner);
     }
     this.rows += rows;
   }
 
   truncate(rows: number): void {
     for (const column of this.columns) column.truncate(rows);
+    if (rows === 0) this.#owners.length = 0;
     this.rows = rows;
   }
 }

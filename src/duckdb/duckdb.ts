@@ -55,6 +55,9 @@ function settings(options: DatabaseOptions): Readonly<Record<string, string>> {
   return {
     memory_limit: `${Math.floor(options.memoryLimitBytes)}B`,
     threads: String(options.threads),
+    // Commits that delete compress the row groups in memory: a tenth of ingest, for rows that are
+    // soon in a chunk.
+    force_compression: "uncompressed",
     preserve_insertion_order: "true",
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
