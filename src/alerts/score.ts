@@ -24,11 +24,19 @@ export async function windowEnds(
   plan: AlertPlan,
   fromSeq: number,
 ): Promise<readonly number[]> {
-  const added = tx.table(plan.on).written({ afterSeq: fromSeq - 1 });
+  const added = finalSince(tx, plan, fromSeq);
   const rows = await tx.connection.rows<{ end: bigint }>(
     sql`SELECT DISTINCT epoch_us(window_end) AS "end" FROM ${added} AS a ORDER BY ALL`,
   );
   return rows.map(({ end }) => Number(end));
+}
+
+/** Results of windows that are over: early ones, of revision 0, are not judged. */
+function finalSince(tx: Transaction, plan: AlertPlan, fromSeq: number): Sql {
+  const table = tx.table(plan.on);
+  const names = sql.join(table.columnNames.map((name) => sql.id(name)));
+  return sql`(SELECT ${names} FROM ${table.written({ afterSeq: fromSeq - 1 })} AS w
+    WHERE revision > 0)`;
 }
 
 /** By the end of their windows, then by group, then in the order in which they were published. */
@@ -38,7 +46,7 @@ export async function scoreResults(
   { fromSeq, onlyBreaches }: ScoreOptions,
 ): Promise<readonly Scored[]> {
   const { condition } = plan;
-  const added = tx.table(plan.on).written({ afterSeq: fromSeq - 1 });
+  const added = finalSince(tx, plan, fromSeq);
   const by = plan.by.map((column) => sql`CAST(r.${sql.id(column.name)} AS VARCHAR)`);
   const isGood = plan.where === null ? sql`TRUE` : expressionOf(plan.where, "r");
   const value = condition.kind === "absent" ? sql`NULL` : valueOf(condition.of, "r");

@@ -84,6 +84,7 @@ export class RunningEngine implements Engine {
   #state: EngineStatus["state"] = "running";
   #lastFreezeMs: number;
   #lastPosition: number;
+  #isTicking = false;
   #fail: (error: Error) => void = () => undefined;
   readonly failed: Promise<never>;
 
@@ -184,8 +185,12 @@ export class RunningEngine implements Engine {
     if (this.#state !== "running") return;
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
-    if (dueUs !== null && nowUs >= dueUs && this.#pipeline.depth === 0) {
-      void this.#tick(nowUs);
+    // Also while rows come in without a pause: early results of windows wait for ticks.
+    if (dueUs !== null && nowUs >= dueUs && !this.#isTicking) {
+      this.#isTicking = true;
+      void this.#tick(nowUs)
+        .catch(() => undefined)
+        .finally(() => (this.#isTicking = false));
     }
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;

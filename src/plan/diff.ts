@@ -136,7 +136,7 @@ function upstreamFirst(windows: readonly WindowPlan[]): readonly WindowPlan[] {
 }
 
 /** What only decides about rows that are still to come; everything else decides about results. */
-const ARRIVAL_FIELDS: ReadonlySet<string> = new Set(["allowedLatenessUs", "late"]);
+const ARRIVAL_FIELDS: ReadonlySet<string> = new Set(["allowedLatenessUs", "late", "throttleUs"]);
 
 function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, report: Report): void {
   const old = new Map<string, unknown>(Object.entries(before));

@@ -61,6 +61,9 @@ function explainWindow(window: WindowPlan, plan: Plan): readonly string[] {
     `  by           ${by.length === 0 ? "nothing: one result a window" : by.join(", ")}`,
     ...(window.where === null ? [] : [`  where        ${explainExpression(window.where)}`]),
     ...measures,
+    ...(window.throttleUs === undefined
+      ? []
+      : [`  early        every ${formatDuration(window.throttleUs)} at most, with revision 0`]),
     isOverWindow
       ? `  corrections  follow those of ${window.from}`
       : `  late rows    ${explainLateness(window)}`,

@@ -96,6 +96,10 @@ interface WindowBase {
    * `late_rows`.
    */
   readonly late: "update" | "side";
+  /** Present: open windows have early results, whose revision is 0. */
+  readonly emit?: "update" | undefined;
+  /** With `emit`: how often at most. */
+  readonly throttleUs?: number | undefined;
   /** window_start, window_end, the by-columns, the measures, revision: in this order. */
   readonly columns: readonly ColumnPlan[];
 }

@@ -66,6 +66,7 @@ describe("windows over windows", () => {
       'windows.upper.allowedLateness: "1h"',
       'windows.upper.late: "side"',
     ]);
+    expect(found({ emit: "update" })).toEqual(['windows.upper.emit: "update"']);
     expect(found({ size: "1h", every: "5m" }, {}, "hopping")).toEqual([
       "windows.upper.from: a hopping window over a window",
     ]);

@@ -98,12 +98,24 @@ export function checkNesting(upstream: GridPlan, outer: Grid, problems: Problems
   );
 }
 
-/** Late rows are dealt with where they come in; what they correct is followed, always. */
-export function refuseLateness(
+/**
+ * Late rows are dealt with where they come in; what they correct is followed, always. Early results
+ * are not.
+ */
+export function refuseTiming(
   upstream: WindowPlan,
   spec: Readonly<Record<string, unknown>>,
   problems: Problems,
 ): void {
+  if (spec["emit"] === "update") {
+    problems
+      .at("emit")
+      .add(
+        '"update"',
+        `"close": what ${upstream.name} has published early is not followed`,
+        `emit: "update" in ${upstream.name}`,
+      );
+  }
   for (const key of ["allowedLateness", "late"]) {
     if (spec[key] === undefined) continue;
     problems

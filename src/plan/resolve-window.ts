@@ -13,7 +13,7 @@ import {
 } from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
-import { checkNesting, refuseLateness, resolveFrom } from "./resolve-from.ts";
+import { checkNesting, refuseTiming, resolveFrom } from "./resolve-from.ts";
 import {
   asCondition,
   resolveColumn,
@@ -26,7 +26,16 @@ import { resolveHop, resolveSize, resolveTimezone } from "./resolve-size.ts";
 const MAX_MEASURES = 200;
 const MAX_BY = 32;
 const OWN_COLUMNS = ["window_start", "window_end", "revision"];
-const COMMON_KEYS = ["from", "by", "where", "measure", "allowedLateness", "late"];
+const COMMON_KEYS = [
+  "from",
+  "by",
+  "where",
+  "measure",
+  "allowedLateness",
+  "late",
+  "emit",
+  "throttle",
+];
 /** What each kind of window is written with. */
 const KINDS = {
   tumbling: {
@@ -45,7 +54,14 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS;
 
-export const WINDOW_DEFAULTS = { timezone: "UTC", allowedLateness: "0s", late: "update" } as const;
+export const WINDOW_DEFAULTS = {
+  timezone: "UTC",
+  allowedLateness: "0s",
+  late: "update",
+  throttle: "1s",
+} as const;
+/** How often the engine looks whether anything is due. */
+const MIN_THROTTLE_US = 250_000;
 
 /** What a window may read: datasets and windows by name, and the declared values by identity. */
 export interface Sources {
@@ -70,7 +86,7 @@ export function resolveWindow(
   }
   problems.unknownKeys(spec, KINDS[kind].keys);
   const from = resolveFrom(spec["from"], kind, sources, problems.at("from"));
-  if (from?.upstream !== undefined) refuseLateness(from.upstream, spec, problems);
+  if (from?.upstream !== undefined) refuseTiming(from.upstream, spec, problems);
   const shape = resolveShape(kind, spec, problems);
   if (from?.upstream !== undefined && shape?.kind === "tumbling") {
     checkNesting(from.upstream, shape, problems.at("size"));
@@ -87,6 +103,7 @@ export function resolveWindow(
   const lateness = spec["allowedLateness"] ?? WINDOW_DEFAULTS.allowedLateness;
   const allowedLatenessUs = durationUs(lateness, 0, problems.at("allowedLateness"));
   const late = resolveLate(spec["late"], problems.at("late"));
+  const emit = resolveEmit(spec, kind, problems);
   if (from === undefined) return undefined;
   const scope = { columns: from.plan.columns, broken: from.broken };
   const groups = { columns: from.groupColumns, broken: from.broken };
@@ -104,6 +121,7 @@ export function resolveWindow(
     measures,
     allowedLatenessUs: allowedLatenessUs ?? 0,
     late,
+    ...emit,
     columns: resultColumns(by, measures, from.plan.columns),
   };
 }
@@ -141,6 +159,27 @@ function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {
   }
   problems.add(show(value), '"update" or "side"', 'late: "update"');
   return WINDOW_DEFAULTS.late;
+}
+
+function resolveEmit(
+  spec: Readonly<Record<string, unknown>>,
+  kind: Kind,
+  problems: Problems,
+): Pick<WindowPlan, "emit" | "throttleUs"> {
+  const { emit = "close", throttle } = spec;
+  if (emit !== "close" && emit !== "update") {
+    problems.at("emit").add(show(emit), '"close" or "update"', 'emit: "update"');
+  } else if (emit === "close") {
+    if (throttle === undefined) return {};
+    const hint = 'add emit: "update"';
+    problems.at("throttle").add(show(throttle), "nothing: there are no early results", hint);
+  } else if (kind === "session") {
+    const hint = "leave emit out, or take a tumbling or hopping window";
+    problems.at("emit").add('"update"', '"close": sessions have results when they are over', hint);
+  }
+  const given = throttle ?? WINDOW_DEFAULTS.throttle;
+  const throttleUs = durationUs(given, MIN_THROTTLE_US, problems.at("throttle"));
+  return { emit: "update", throttleUs: throttleUs ?? MIN_THROTTLE_US };
 }
 
 function resolveWhere(value: unknown, scope: RowScope, problems: Problems): Expression | undefined {

@@ -328,6 +328,26 @@ describe("mistakes in a project", () => {
     expect(found({ gap: "30m" }, { key: ["symbol", "time"] })).toEqual(["windows.visits.from"]);
   });
 
+  it("include early results that cannot be", () => {
+    const places = (spec: object): readonly string[] =>
+      inWindow(spec).map((one) => `${one.path.replace("windows.bars.", "")}: ${one.found}`);
+    expect(places({ emit: "update" })).toEqual([]);
+    expect(places({ emit: "close" })).toEqual([]);
+    expect(places({ emit: "update", throttle: "250ms" })).toEqual([]);
+    expect(places({ emit: "early" })).toEqual(['emit: "early"']);
+    expect(places({ throttle: "5s" })).toEqual(['throttle: "5s"']);
+    expect(places({ emit: "update", throttle: "100ms" })).toEqual(['throttle: "100ms"']);
+    expect(places({ emit: "update", throttle: 5 })).toEqual(["throttle: 5"]);
+    const visits = session({
+      from: ticks,
+      gap: "1h",
+      measure: { n: count() },
+      emit: "update",
+    });
+    const list = problems(defineProject({ name: "p", datasets: { ticks }, windows: { visits } }));
+    expect(list.map((one) => one.path)).toEqual(["windows.visits.emit"]);
+  });
+
   it("do not follow from one another", () => {
     const broken = loose({
       columns: { ...columns, price: column.decimal(99, 1) },

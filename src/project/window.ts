@@ -50,6 +50,13 @@ interface WindowSpec<S extends Source, B, M> {
    * `late_rows`. Default `"update"`.
    */
   readonly late?: "update" | "side";
+  /**
+   * `"close"`: a window has a result when it is over. `"update"`: also while it is open, with
+   * revision 0, renewed at most once a `throttle`. Default `"close"`.
+   */
+  readonly emit?: "close" | "update";
+  /** With `emit: "update"`. Default `"1s"`. */
+  readonly throttle?: Duration;
 }
 
 export interface TumblingSpec<S extends Source, B, M> extends WindowSpec<S, B, M> {

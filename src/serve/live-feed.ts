@@ -220,7 +220,9 @@ export class LiveFeed {
   #kindOf({ isDeleted, row }: ServedChange): string {
     if (isDeleted) return "retraction";
     if (this.#window === undefined) return "row";
-    return Number(row["revision"]) > 1 ? "correction" : "result";
+    const revision = Number(row["revision"]);
+    if (revision === 0) return "early";
+    return revision === 1 ? "result" : "correction";
   }
 
   /** Which row it was: one that is taken back has nothing but its place. */

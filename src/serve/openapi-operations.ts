@@ -241,7 +241,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     "Watch window results",
     words(
       "`result` for a closed window, `correction` for a new revision of one,",
-      "`retraction` for a result that has no rows any more",
+      "`retraction` for a result that has no rows any more, `early` for what an open window comes to",
+      'so far, where it has `emit: "update"`',
     ),
   ),
   "GET /v1/datasets/{name}/live": live(

@@ -53,6 +53,8 @@ export function deliveryRules(
       const key = Object.fromEntries(relation.key.map((name) => [name, row[name] ?? null]));
       if (isAlert && row["notify"] !== true) return null;
       const revision = isWindow ? Number(row["revision"]) : isAlert ? 1 : seq;
+      // What an open window comes to so far is for those who watch it.
+      if (isWindow && revision === 0) return null;
       const op = isDeleted ? "delete" : isKeyed ? "upsert" : "insert";
       const own = isWindow || isAlert ? Object.values(key) : Object.values(row);
       const identity = [sink.name, sink.from, epoch, op, own, revision];

@@ -35,7 +35,7 @@ export async function followCorrections(
   const table = tx.table(upstream.name);
   const names = sql.join(table.columnNames.map((name) => sql.id(name)));
   const changed = sql`(SELECT ${names} FROM ${table.memoryTable(table.generation)}
-    WHERE _seq >= ${sql.literal(firstSeq)})`;
+    WHERE _seq >= ${sql.literal(firstSeq)} AND revision > 0)`;
   const keys = byNames(window).map((name) => sql`, ${sql.id(name)}`);
   const inWindows = await grouped(of, changed, sql.empty);
   const dirty = sql`temp._followed`;
@@ -119,7 +119,7 @@ async function resultsOf(of: Following, range: Range, only?: Sql): Promise<Sql> 
   const order = resultsAsDataset(upstream).key.map((name) => sql.id(name));
   const rows = sql`(SELECT ${sql.join(names.map((name) => sql.id(name)))},
       row_number() OVER (ORDER BY ${sql.join(order)}) AS _seq
-    FROM ${tx.relation(upstream.name, range)} AS u)`;
+    FROM ${tx.relation(upstream.name, range)} AS u WHERE revision > 0)`;
   return aggregate(tx, resultsAsDataset(upstream), window, rows, range, only);
 }
 

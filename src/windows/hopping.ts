@@ -3,7 +3,7 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type HoppingPlan } from "../plan/plan.ts";
-import { paneIndex } from "./bucket.ts";
+import { paneIndex, paneStart } from "./bucket.ts";
 import { BATCH, type LateTables } from "./late.ts";
 import { mergePanes, panesOf, paneTable, rowsOfWindows, windowsEnding } from "./panes.ts";
 
@@ -86,12 +86,41 @@ export async function correctedHops(
   };
   const rows = tx.relation(dataset.name, { ...visible, ...rowsOfWindows(window, windows) });
   const panes = await panesOf(tx, dataset, window, rows, beyondOf(hops.late));
+  await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _dirty_panes AS FROM ${panes} AS p ${onlyBy(window, dirty)}`,
+  );
+  return mergePanes(tx, dataset, window, sql`temp._dirty_panes`, windows);
+}
+
+/**
+ * SQL for the results so far of the windows that are open. `rows`: from the end of what is closed
+ * to the end of the newest row's pane; `only` names the groups to look at.
+ */
+export async function openHops(hops: Hops, rows: Range, only: Sql | undefined): Promise<Sql> {
+  const { tx, dataset, window, visible } = hops;
+  const windows = {
+    from: paneIndex(window, rows.fromUs) - BigInt(window.panes) + 1n,
+    to: paneIndex(window, rows.toUs),
+  };
+  const isKept = keepsPanes(dataset) && hops.hasPanes;
+  const fromUs = isKept ? rows.fromUs : paneStart(window, windows.from);
+  const stored = tx.relation(dataset.name, { ...visible, fromUs, toUs: rows.toUs });
+  const added = await panesOf(tx, dataset, window, stored, null);
+  const first = sql.literal(windows.from);
+  const all = isKept
+    ? sql`((FROM ${paneTable(window)} WHERE _p >= ${first}) UNION ALL (FROM ${added} AS a))`
+    : added;
+  await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _open_panes AS FROM ${all} AS p ${onlyBy(window, only)}`,
+  );
+  return mergePanes(tx, dataset, window, sql`temp._open_panes`, windows);
+}
+
+/** Keeps the panes `p` of the groups that a table names. */
+function onlyBy(window: HoppingPlan, groups: Sql | undefined): Sql {
+  if (groups === undefined) return sql.empty;
   const sameBy = window.by.map(
     (one) => sql` AND d.${sql.id(one.name)} IS NOT DISTINCT FROM p.${sql.id(one.name)}`,
   );
-  await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE _dirty_panes AS FROM ${panes} AS p
-         WHERE EXISTS (SELECT 1 FROM ${dirty} AS d WHERE TRUE${sql.join(sameBy, "")})`,
-  );
-  return mergePanes(tx, dataset, window, sql`temp._dirty_panes`, windows);
+  return sql`WHERE EXISTS (SELECT 1 FROM ${groups} AS d WHERE TRUE${sql.join(sameBy, "")})`;
 }

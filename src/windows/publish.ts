@@ -47,7 +47,9 @@ export async function publishClosed(publication: Publication, range: Range): Pro
           value: sql`1 + coalesce(d._late, 0)`,
           join: sql`LEFT JOIN ${late.dirty} AS d ON ${sameGroup(window, "g", "d")}`,
         };
-  const published = await insertResults(tx, window, "never", {
+  // An early result may be there.
+  const repeats = window.emit === "update" ? "always" : "never";
+  const published = await insertResults(tx, window, repeats, {
     values: [
       sql`g._ws`,
       sql`g._we`,
@@ -76,7 +78,7 @@ async function publishEmptied(
   const [from, to] = [range.fromUs, range.toUs].map(
     (us) => sql`make_timestamp(${sql.literal(us)})`,
   );
-  await insertResults(tx, window, "never", {
+  await insertResults(tx, window, window.emit === "update" ? "always" : "never", {
     values: [
       sql`d._ws`,
       sql`d._we`,
@@ -151,7 +153,8 @@ export async function publishCorrections(
       sql`d._we`,
       ...names.map((name) => sql.id("d", name)),
       ...window.measures.map((one) => sql.id("g", one.name)),
-      sql`coalesce(o.revision, 1) + d._late`,
+      // An early one that was taken back has revision 0, and is no result.
+      sql`greatest(coalesce(o.revision, 1), 1) + d._late`,
       // A group without rows is taken back: an upsert moved its last row elsewhere.
       sql`g._ws IS NULL`,
     ],

@@ -3,6 +3,13 @@ import { type AppliedRows, type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type GridPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
+import {
+  earlyDueUs,
+  type EarlyProgress,
+  NOTHING_EARLY,
+  publishEarly,
+  takeBackEarly,
+} from "./early.ts";
 import { followClosed, followCorrections } from "./follow.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
 import { splitIntoRuns } from "./runs.ts";
@@ -37,6 +44,8 @@ interface WindowProgress {
   readonly hasPanes: boolean;
   /** Of a session window. */
   readonly sessions: SessionProgress | null;
+  /** Of a window with early results. */
+  readonly early: EarlyProgress;
 }
 
 const NOTHING_CLOSED: WindowProgress = {
@@ -45,6 +54,7 @@ const NOTHING_CLOSED: WindowProgress = {
   corrected: 0,
   hasPanes: false,
   sessions: null,
+  early: NOTHING_EARLY,
 };
 
 interface WindowState {
@@ -52,6 +62,13 @@ interface WindowState {
   readonly published: number;
   readonly corrected: number;
   readonly sessions: SessionState | null;
+  readonly early?: EarlyState;
+}
+
+interface EarlyState {
+  readonly emittedUs: string | null;
+  readonly emittedSeq: number;
+  readonly seenSeq: number;
 }
 
 interface WindowStageState {
@@ -154,6 +171,26 @@ class EventTimeStage implements WindowStage {
         }
         await this.#publish({ tx, dataset, window, late: null, endSeq: undefined }, after);
       }
+      await this.#publishEarly(tx, dataset, receivedAtUs);
+    }
+  }
+
+  /** Only at ticks: these are entries of the log, and rows never are. */
+  async #publishEarly(tx: Transaction, dataset: DatasetPlan, receivedAtUs: bigint): Promise<void> {
+    const { maxEventTimeUs } = this.#progressOf(dataset.name);
+    for (const window of this.#windowsOf(dataset.name)) {
+      const before = this.#windowProgressOf(window.name);
+      const { early, closedUntilUs, hasPanes } = before;
+      const dueUs = earlyDueUs(early, window.throttleUs ?? 0);
+      if (window.emit !== "update" || window.kind === "session") continue;
+      if (dueUs === null || dueUs > receivedAtUs) continue;
+      if (closedUntilUs === null || maxEventTimeUs === null) continue;
+      const sinceSeq = early.emittedSeq;
+      const round = { tx, dataset, window, closedUntilUs, maxEventTimeUs, sinceSeq, hasPanes };
+      await publishEarly(round);
+      const seq = tx.nextSeq(dataset.name);
+      const next = { emittedUs: receivedAtUs, emittedSeq: seq, seenSeq: seq };
+      this.#windowDraft.set(window.name, { ...before, early: next });
     }
   }
 
@@ -164,10 +201,10 @@ class EventTimeStage implements WindowStage {
     const sessions = before.sessions ?? newSessions(firstSeq);
     const { progress, published, corrected, beyond } = await advanceSessions(of, sessions, round);
     this.#windowDraft.set(window.name, {
+      ...before,
       closedUntilUs: progress.closedUntilUs,
       published: before.published + published,
       corrected: before.corrected + corrected,
-      hasPanes: false,
       sessions: progress,
     });
     return beyond;
@@ -190,12 +227,21 @@ class EventTimeStage implements WindowStage {
       const fromUs = closedUntilUs ?? closedBoundary(window, minEventTimeUs);
       if (toUs > fromUs) {
         published += await publishClosed({ ...of, hasPanes }, { fromUs, toUs });
+        if (window.emit === "update" && of.dataset.key.length > 0) {
+          await takeBackEarly(tx, window, { fromUs, toUs });
+        }
         hasPanes = true;
       }
       closedUntilUs = closedUntilUs === null || toUs > closedUntilUs ? toUs : closedUntilUs;
     }
-    const { sessions } = before;
-    this.#windowDraft.set(window.name, { closedUntilUs, published, corrected, hasPanes, sessions });
+    this.#windowDraft.set(window.name, {
+      ...before,
+      closedUntilUs,
+      published,
+      corrected,
+      hasPanes,
+      early: { ...before.early, seenSeq: tx.nextSeq(of.dataset.name) },
+    });
     const isNews = closedUntilUs !== before.closedUntilUs || tx.nextSeq(window.name) > firstSeq;
     if (isNews) await this.#follow(tx, window, firstSeq);
   }
@@ -259,6 +305,11 @@ class EventTimeStage implements WindowStage {
       const due = nextExpiryUs(this.#progressOf(dataset.name), dataset.watermark);
       if (due !== null && (next === null || due < next)) next = due;
     }
+    for (const window of this.#plan.windows) {
+      if (window.emit !== "update") continue;
+      const due = earlyDueUs(this.#windowProgressOf(window.name).early, window.throttleUs ?? 0);
+      if (due !== null && (next === null || due < next)) next = due;
+    }
     return next;
   }
 
@@ -272,15 +323,21 @@ class EventTimeStage implements WindowStage {
         [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
       ),
       windows: Object.fromEntries(
-        [...this.#windows].map(([name, { closedUntilUs, published, corrected, sessions }]) => [
-          name,
-          {
-            closedUntilUs: closedUntilUs === null ? null : String(closedUntilUs),
-            published,
-            corrected,
-            sessions: sessions === null ? null : sessionsToState(sessions),
-          },
-        ]),
+        [...this.#windows].map(
+          ([name, { closedUntilUs, published, corrected, sessions, early }]) => [
+            name,
+            {
+              closedUntilUs: closedUntilUs === null ? null : String(closedUntilUs),
+              published,
+              corrected,
+              sessions: sessions === null ? null : sessionsToState(sessions),
+              early: {
+                ...early,
+                emittedUs: early.emittedUs === null ? null : String(early.emittedUs),
+              },
+            },
+          ],
+        ),
       ),
     };
   }
@@ -298,6 +355,7 @@ class EventTimeStage implements WindowStage {
           closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs),
           hasPanes: false,
           sessions: one.sessions === null ? null : sessionsFromState(one.sessions),
+          early: earlyFromState(one.early),
         },
       ]),
     );
@@ -317,6 +375,13 @@ class EventTimeStage implements WindowStage {
   status(): Readonly<Record<string, unknown>> {
     return { ...this.state() };
   }
+}
+
+/** Checkpoints of earlier versions know nothing of early results. */
+function earlyFromState(state: EarlyState | undefined): EarlyProgress {
+  if (state === undefined) return NOTHING_EARLY;
+  const { emittedUs } = state;
+  return { ...state, emittedUs: emittedUs === null ? null : BigInt(emittedUs) };
 }
 
 function afterRows(before: Progress, dataset: DatasetPlan, rows: AppliedRows): Progress {

@@ -23,6 +23,9 @@ import {
 import { type Plan } from "../../src/plan/plan.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
 
+const THROTTLE = "1s";
+/** After it, the next tick publishes early results again. */
+export const THROTTLE_US = 1_000_000n;
 export const START_US = 1_772_322_000_000_000n; // 2026-02-28T23:40:00Z: a month's end is near.
 
 /** A row as it is sent; `v` null is left out. */
@@ -76,6 +79,7 @@ const windowSpec = fc.record({
   isFiltered: fc.boolean(),
   lateness: fc.constantFrom("0s", "2m", "3h"),
   late: fc.constantFrom("update" as const, "side" as const),
+  emit: fc.constantFrom("close" as const, "update" as const),
 });
 
 const projectSpec = fc.record({
@@ -199,6 +203,7 @@ function windowOf(spec: WindowSpec, hasKey: boolean): unknown {
     },
     allowedLateness: spec.lateness,
     late: spec.late,
+    ...(size === "" || spec.emit === "close" ? {} : { emit: "update", throttle: THROTTLE }),
   } as never);
 }
 

@@ -93,6 +93,7 @@ class OracleDataset {
   tick(receivedAtUs: bigint): void {
     this.#producers.tick(receivedAtUs);
     this.windows.advance(this.#producers.watermarkUs, this.#stored());
+    this.windows.emit(this.#stored());
   }
 
   #check(input: OracleInput, receivedAtUs: bigint): Row | string {

@@ -42,6 +42,13 @@ export class OracleWindows {
     for (const window of this.#windows) window.advance(watermarkUs, stored);
   }
 
+  /** At a tick: early results, as if every throttle were over. */
+  emit(stored: readonly StoredRow[]): void {
+    for (const window of this.#windows) {
+      if (window instanceof OneWindow && window.plan.emit === "update") window.emit(stored);
+    }
+  }
+
   /** Windows over windows too, `above` in any order. */
   results(above: readonly WindowPlan[]): ReadonlyMap<string, readonly WindowResult[]> {
     const results = new Map(this.#windows.map((window) => [window.plan.name, window.results()]));
@@ -75,6 +82,8 @@ class OneWindow {
   /** Rows that came too late for a window: they are stored, but count for nothing there. */
   readonly #excluded = new Map<bigint, Set<number>>();
   #closedUntilUs: bigint | null = null;
+  /** Of the last tick, with revision 0. */
+  #early: readonly WindowResult[] = [];
 
   constructor(plan: GridPlan) {
     this.plan = plan;
@@ -139,6 +148,25 @@ class OneWindow {
       }
     }
     for (const group of closing.values()) this.#publish(group, stored);
+  }
+
+  emit(stored: readonly StoredRow[]): void {
+    const open = new Map<string, Group>();
+    for (const one of stored) {
+      if (!this.#takes(one.row)) continue;
+      for (const window of this.#windowsOf(one.eventTimeUs)) {
+        const by = this.#byOf(one.row);
+        if (this.#isOpen(window)) {
+          open.set(groupKey(window, by), { window, by, lateCount: -1, result: null });
+        }
+      }
+    }
+    for (const group of open.values()) this.#publish(group, stored);
+    this.#early = [...open.values()].flatMap((one) => (one.result === null ? [] : [one.result]));
+  }
+
+  #isOpen(window: OracleWindow): boolean {
+    return this.#closedUntilUs !== null && window.endUs > this.#closedUntilUs;
   }
 
   #publish(group: Group, stored: readonly StoredRow[]): void {
@@ -211,7 +239,7 @@ class OneWindow {
     const results = [...this.#groups.values()].flatMap((one) =>
       one.result === null ? [] : [one.result],
     );
-    return inOrder(results);
+    return inOrder([...results, ...this.#early.filter((one) => this.#isOpen(one))]);
   }
 }
 

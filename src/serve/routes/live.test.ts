@@ -363,6 +363,40 @@ function openBrowser(url: string): { next(): Promise<unknown>; close(): void } {
   };
 }
 
+describe("watching a window with early results", () => {
+  it("tells what it comes to so far, and then the result", async () => {
+    const clicks = dataset({ columns: { time: column.timestamp() }, eventTime: "time" });
+    await using own = await openServed(
+      defineProject({
+        name: "clicks",
+        datasets: { clicks },
+        windows: {
+          per_hour: tumbling({
+            from: clicks,
+            size: "1h",
+            measure: { n: count() },
+            emit: "update",
+            throttle: "250ms",
+          }),
+        },
+      }),
+    );
+    const watcher = await Watcher.open(own, "/v1/windows/per_hour/live");
+    const send = async (time: string): Promise<void> => {
+      await own.post("/v1/datasets/clicks/rows", JSON.stringify({ time: `2026-01-01T${time}Z` }));
+    };
+    await send("00:10:00");
+    expect(await watcher.events(1)).toMatchObject([{ kind: "early", data: { n: 1, revision: 0 } }]);
+    await send("00:20:00");
+    expect(await watcher.events(1)).toMatchObject([{ kind: "early", data: { n: 2, revision: 0 } }]);
+    await send("01:00:00");
+    const [first, second] = await watcher.events(2);
+    expect(first).toMatchObject({ kind: "result", data: { n: 2, revision: 1 } });
+    expect(second).toMatchObject({ kind: "early", data: { n: 1, revision: 0 } });
+    watcher.close();
+  });
+});
+
 /** A row is where its newest version says. */
 const moving = dataset({
   columns: { time: column.timestamp(), id: column.int64(), place: column.text() },

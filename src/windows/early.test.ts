@@ -1,0 +1,177 @@
+/** Early results: how often, what they hold, and what becomes of them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PLATFORM_SETTINGS } from "../../test/support/served-platform.ts";
+import { type Clock } from "../core/clock.ts";
+import { sql } from "../core/sql.ts";
+import { count, dataset, column, defineProject, hopping, sum, tumbling } from "../index.ts";
+import { resolveProject } from "../plan/resolve.ts";
+import { openPlatform, type Platform } from "../platform/open-platform.ts";
+
+const columns = { at: column.timestamp(), id: column.text(), n: column.int64() };
+const watermark = { maxFutureSkew: "1 day" };
+const events = dataset({ columns, eventTime: "at", watermark });
+/** Its rows are replaced. */
+const states = dataset({ columns, eventTime: "at", key: ["id"] });
+const often = { emit: "update", throttle: "10s" } as const;
+const minutes = tumbling({
+  from: events,
+  size: "1m",
+  by: ["id"],
+  measure: { n: sum("n") },
+  ...often,
+});
+const project = defineProject({
+  name: "p",
+  datasets: { events, states },
+  windows: {
+    minutes,
+    hours: tumbling({ from: minutes, size: "1h", measure: { n: sum("n"), parts: count() } }),
+    hops: hopping({ from: events, size: "2m", every: "1m", measure: { n: sum("n") }, ...often }),
+    totals: tumbling({ from: states, size: "1m", by: ["id"], measure: { n: sum("n") }, ...often }),
+  },
+});
+
+const NOON_US = BigInt(Date.UTC(2026, 0, 1, 12)) * 1000n;
+
+class HeldClock implements Clock {
+  us = NOON_US;
+  nowUs(): bigint {
+    return this.us;
+  }
+  monotonicMs(): number {
+    return 0;
+  }
+}
+
+let directory: string;
+let platform: Platform;
+let clock: HeldClock;
+
+async function open(): Promise<void> {
+  const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory };
+  platform = await openPlatform(resolveProject(project), settings, { clock });
+}
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kurobe-early-"));
+  clock = new HeldClock();
+  await open();
+});
+afterEach(async () => {
+  await platform[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Rows as `00:10 a 5`: minutes and seconds after twelve, or a whole time. */
+async function send(into: string, ...lines: readonly string[]): Promise<void> {
+  const body = lines.map((line) => {
+    const [at = "", id, n] = line.split(" ");
+    const time = at.length === 5 ? `12:${at}` : at;
+    return JSON.stringify({ at: `2026-01-01T${time}Z`, id, n: Number(n) });
+  });
+  await platform.ingest.accept({
+    dataset: into,
+    format: "ndjson",
+    body: Buffer.from(body.join("\n")),
+    onInvalid: "dead_letter",
+    producer: "",
+    idempotencyKey: "",
+  });
+}
+
+async function after(seconds: number): Promise<void> {
+  clock.us += BigInt(seconds) * 1_000_000n;
+  await platform.engine.tick();
+}
+
+/** As `minute by… measures revision`. */
+async function results(name: string): Promise<readonly string[]> {
+  await using connection = await platform.database.connect();
+  const found = await connection.values(
+    sql`SELECT strftime(window_start, '%M'), * EXCLUDE (window_start, window_end)
+          FROM ${sql.id(name)} ORDER BY ALL`,
+  );
+  return found.map((row) => row.map(String).join(" "));
+}
+
+async function written(name: string): Promise<number> {
+  await using connection = await platform.database.connect();
+  const [row] = await connection.rows<{ n: bigint }>(
+    sql`SELECT max(_seq) AS n FROM live.${sql.id(name)}`,
+  );
+  return Number(row?.n ?? 0n);
+}
+
+describe("early results", () => {
+  it("come at the next tick, then at most once a throttle, then give way to the final one", async () => {
+    await send("events", "00:10 a 1", "00:11 b 2");
+    await after(0);
+    expect(await results("minutes")).toEqual(["00 a 1 0", "00 b 2 0"]);
+    await send("events", "00:12 a 4");
+    await after(9);
+    expect(await results("minutes")).toEqual(["00 a 1 0", "00 b 2 0"]);
+    await after(1);
+    expect(await results("minutes")).toEqual(["00 a 5 0", "00 b 2 0"]);
+    // Only what is news is written: two, one, and nothing more.
+    await after(100);
+    expect(await written("minutes")).toBe(3);
+    await send("events", "01:00 b 8");
+    expect(await results("minutes")).toEqual(["00 a 5 1", "00 b 2 1"]);
+    await after(0);
+    expect(await results("minutes")).toEqual(["00 a 5 1", "00 b 2 1", "01 b 8 0"]);
+  });
+
+  it("go on after a restart where they were", async () => {
+    await send("events", "00:10 a 1");
+    await after(0);
+    await send("events", "00:12 a 4");
+    await platform.engine.checkpoint("test");
+    await platform[Symbol.asyncDispose]();
+    await open();
+    await after(9);
+    expect(await results("minutes")).toEqual(["00 a 1 0"]);
+    await after(1);
+    expect(await results("minutes")).toEqual(["00 a 5 0"]);
+    expect(await results("hops")).toEqual(["00 5 0", "59 5 0"]);
+  });
+
+  it("of hopping windows are there for each that is open", async () => {
+    await send("events", "00:10 a 1", "01:10 a 2", "02:10 a 4");
+    await after(0);
+    expect(await results("hops")).toEqual(["00 3 1", "01 6 0", "02 4 0", "59 1 1"]);
+    await send("events", "02:20 a 8");
+    await after(10);
+    expect(await results("hops")).toEqual(["00 3 1", "01 14 0", "02 12 0", "59 1 1"]);
+  });
+
+  it("are taken back when the rows under them move away", async () => {
+    await send("states", "00:10 a 1", "00:20 b 2");
+    await after(0);
+    expect(await results("totals")).toEqual(["00 a 1 0", "00 b 2 0"]);
+    // In its own window b has nothing when that closes.
+    await send("states", "01:20 b 3");
+    expect(await results("totals")).toEqual(["00 a 1 1"]);
+    await after(10);
+    expect(await results("totals")).toEqual(["00 a 1 1", "01 b 3 0"]);
+    await send("states", "01:30 c 1", "01:59 b 1");
+    await after(10);
+    await send("states", "01:30 d 1", "01:58 c 9");
+    await after(10);
+    expect(await results("totals")).toEqual(["00 a 1 1", "01 b 1 0", "01 c 9 0", "01 d 1 0"]);
+  });
+
+  it("are not read by windows over windows", async () => {
+    await send("events", "00:10 a 1", "58:00 a 2", "59:30 b 4");
+    await after(0);
+    expect(await results("minutes")).toEqual(["00 a 1 1", "58 a 2 1", "59 b 4 0"]);
+    expect(await results("hours")).toEqual([]);
+    await send("events", "59:59 b 1");
+    await after(10);
+    await send("events", "13:00:30 z 99");
+    await after(10);
+    expect(await results("hours")).toEqual(["00 8 3 1"]);
+  });
+});
