@@ -39,6 +39,7 @@ export { email, type EmailSpec } from "./project/sink-email.ts";
 export { file, type FileSpec } from "./project/sink-file.ts";
 export { postgres, type PostgresSpec } from "./project/sink-postgres.ts";
 export { slack, type SlackSpec } from "./project/sink-slack.ts";
+export { redis, type RedisSpec } from "./project/sink-redis.ts";
 export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
 export {
   hopping,

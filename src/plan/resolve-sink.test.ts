@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { isKurobeError } from "../core/errors.ts";
-import { column, dataset, defineProject, postgres, secret, type SinkDefinition } from "../index.ts";
+import {
+  column,
+  dataset,
+  defineProject,
+  postgres,
+  redis,
+  type RedisSpec,
+  secret,
+  type SinkDefinition,
+} from "../index.ts";
 import { type SinkPlan } from "./plan.ts";
 import { type Problem } from "./problem.ts";
 import { resolveProject } from "./resolve.ts";
@@ -56,5 +65,40 @@ describe("a sink of PostgreSQL", () => {
     [{ tabel: "x" }, "sinks.out.tabel: an unknown key"],
   ])("does not take %j", (wrong, problem) => {
     expect(problems(postgres({ from: ticks, url: URL, ...wrong }))).toEqual([problem]);
+  });
+});
+
+describe("a sink of Redis", () => {
+  const url = "redis://cache.example.com:6379/0";
+  const layoutOf = (spec: Partial<RedisSpec>): unknown => {
+    const plan = planOf(redis({ from: ticks, url, ...spec } as RedisSpec));
+    return plan?.kind === "redis" ? { start: plan.start, layout: plan.layout } : plan;
+  };
+
+  it("has the defaults of its layout", () => {
+    expect(layoutOf({})).toEqual({
+      start: "earliest",
+      layout: { kind: "hash", prefix: "ticks:", ttlUs: null },
+    });
+    expect(layoutOf({ keep: "sortedSet", score: "price", ttl: "1h" })).toEqual({
+      start: "earliest",
+      layout: { kind: "sortedSet", prefix: "ticks", score: "price", per: [], ttlUs: 3_600_000_000 },
+    });
+    expect(layoutOf({ keep: "channel" })).toEqual({
+      start: "latest",
+      layout: { kind: "channel", channel: "ticks" },
+    });
+  });
+
+  it.each([
+    [{ url: "http://cache/0" }, 'sinks.out.url: "http://cache/0"'],
+    [{ url: "rediss://u:p@cache" }, "sinks.out.url: an address with a password"],
+    [{ keep: "list" }, 'sinks.out.keep: "list"'],
+    [{ keep: "sortedSet" }, "sinks.out.score: nothing"],
+    [{ keep: "channel", ttl: "1h" }, "sinks.out.ttl: an unknown key"],
+    [{ score: "price" }, "sinks.out.score: an unknown key"],
+    [{ ttl: "0s" }, 'sinks.out.ttl: "0s"'],
+  ])("does not take %j", (wrong, problem) => {
+    expect(problems(redis({ from: ticks, url, ...wrong } as RedisSpec))).toEqual([problem]);
   });
 });

@@ -8,6 +8,7 @@ import { type SinkPlan } from "./sink-plan.ts";
 import { resolveEmail } from "./sinks/email.ts";
 import { resolveFile } from "./sinks/file.ts";
 import { resolvePostgres } from "./sinks/postgres.ts";
+import { resolveRedis } from "./sinks/redis.ts";
 import { type ResolveSink, type SinkBase } from "./sinks/sink-base.ts";
 import { resolveSlack } from "./sinks/slack.ts";
 import { resolveWebhook } from "./sinks/webhook.ts";
@@ -27,6 +28,7 @@ const KINDS: { readonly [K in SinkPlan["kind"]]: ResolveSink<Extract<SinkPlan, {
   file: resolveFile,
   postgres: resolvePostgres,
   slack: resolveSlack,
+  redis: resolveRedis,
   webhook: resolveWebhook,
 };
 

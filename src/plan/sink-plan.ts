@@ -2,7 +2,8 @@
 import { type EmailPlan } from "./sinks/email.ts";
 import { type FilePlan } from "./sinks/file.ts";
 import { type PostgresPlan } from "./sinks/postgres.ts";
+import { type RedisPlan } from "./sinks/redis.ts";
 import { type SlackPlan } from "./sinks/slack.ts";
 import { type WebhookPlan } from "./sinks/webhook.ts";
 
-export type SinkPlan = EmailPlan | FilePlan | PostgresPlan | SlackPlan | WebhookPlan;
+export type SinkPlan = EmailPlan | FilePlan | PostgresPlan | RedisPlan | SlackPlan | WebhookPlan;

@@ -35,6 +35,8 @@ export async function openDestination(
       return await (await import("./email.ts")).openEmail(sink, own);
     case "slack":
       return (await import("./slack.ts")).openSlack(sink, own);
+    case "redis":
+      return await (await import("./redis.ts")).openRedis(sink, own);
     case "webhook":
       return (await import("./webhook.ts")).openWebhook(sink, own);
   }

@@ -1,5 +1,6 @@
 /** Plans of sinks for tests that open a destination by itself. */
 import { type PostgresPlan } from "../../src/plan/sinks/postgres.ts";
+import { type RedisPlan } from "../../src/plan/sinks/redis.ts";
 import { type SinkBase } from "../../src/plan/sinks/sink-base.ts";
 
 const BASE: SinkBase = {
@@ -21,6 +22,19 @@ export function postgresPlan(rest: Partial<PostgresPlan> = {}): PostgresPlan {
     createTable: true,
     batch: 100,
     timeoutUs: 30_000_000,
+    ...rest,
+  };
+}
+
+export function redisPlan(rest: Partial<RedisPlan> = {}): RedisPlan {
+  return {
+    kind: "redis",
+    ...BASE,
+    url: "",
+    cluster: false,
+    layout: { kind: "hash", prefix: "named:", ttlUs: null },
+    batch: 100,
+    timeoutUs: 10_000_000,
     ...rest,
   };
 }

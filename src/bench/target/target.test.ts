@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { ENGINES, startServer } from "../../../test/support/resp-servers.ts";
+import { ask, ENGINES, startCluster, startServer } from "../../../test/support/resp-servers.ts";
 import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load } from "../load/load.ts";
 import { openConnection } from "../resp/connection.ts";
@@ -187,7 +187,8 @@ describe.each(ENGINES)("%s", (engine) => {
   });
 
   it("is loaded on all masters of a cluster, and followed when slots move", async () => {
-    const servers = await startCluster(engine);
+    await using cluster = await startCluster(engine);
+    const { servers } = cluster;
     const target = { ...(servers[0] ?? fail()).target, isCluster: true };
     const load = await openLoad(target);
     expect(load.nodes.length).toBe(3);
@@ -216,38 +217,6 @@ describe.each(ENGINES)("%s", (engine) => {
     expect([settled.samples, settled.errors]).toEqual([[], {}]);
   });
 });
-
-async function startCluster(engine: (typeof ENGINES)[number]): Promise<readonly LocalServer[]> {
-  const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
-  const servers = [];
-  for (let index = 0; index < 3; index++) servers.push(await started(engine, settings));
-  const ranges = [
-    ["0", "5460"],
-    ["5461", "10922"],
-    ["10923", "16383"],
-  ];
-  for (const [index, server] of servers.entries()) {
-    await ask(server, "CLUSTER", "ADDSLOTSRANGE", ...(ranges[index] ?? []));
-    await ask(server, "CLUSTER", "SET-CONFIG-EPOCH", String(index + 1));
-  }
-  for (const server of servers.slice(1)) {
-    await ask(server, "CLUSTER", "MEET", "127.0.0.1", String(servers[0]?.port));
-  }
-  for (const server of servers) {
-    await expect
-      .poll(async () => String(await ask(server, "CLUSTER", "INFO")), { timeout: 20_000 })
-      .toMatch(/cluster_state:ok[\s\S]*cluster_known_nodes:3/);
-    await expect
-      .poll(async () => ((await ask(server, "CLUSTER", "SLOTS")) as unknown[]).length)
-      .toBe(3);
-  }
-  return servers;
-}
-
-async function ask({ target }: LocalServer, ...args: string[]): Promise<unknown> {
-  await using connection = await openConnection(target);
-  return await connection.call(...args);
-}
 
 function fail(): never {
   throw new Error("it was started");

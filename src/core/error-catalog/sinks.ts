@@ -10,6 +10,7 @@ export const SINKS_ERRORS = {
     "Say allowPrivateAddresses: true in the sink if the receiver is in your own network.",
   ),
   KRB_SINKS_CLIENT: user(400, "58P01", "Install the package that the sink's receiver needs."),
+  KRB_SINKS_SETTING: user(400, "22023", "Change the setting of the sink to fit its source."),
   KRB_SINKS_TARGET: external(
     502,
     "42P17",
