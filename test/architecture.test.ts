@@ -34,7 +34,14 @@ function roomTable(page: string): readonly Room[] {
 }
 
 /** Rooms whose bytes must survive a power loss: they know `Disk`, never the file system itself. */
-const DURABLE_ROOMS: readonly string[] = ["log", "storage", "engine", "windows", "ingest"];
+const DURABLE_ROOMS: readonly string[] = [
+  "log",
+  "storage",
+  "engine",
+  "streams",
+  "windows",
+  "ingest",
+];
 
 /** Rooms whose work a replay repeats: a clock or a random number would make it differ. */
 const REPLAYED_ROOMS: readonly string[] = [
@@ -42,6 +49,7 @@ const REPLAYED_ROOMS: readonly string[] = [
   "plan",
   "decode",
   "engine",
+  "streams",
   "windows",
   "alerts",
 ];

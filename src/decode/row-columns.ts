@@ -222,7 +222,9 @@ export class RowColumns {
   readonly plans: readonly ColumnPlan[];
   readonly columns: readonly RowColumn[];
   readonly #defaults: readonly (string | null)[];
-  /** Chunks whose memory slots of long texts point into: it lives as long as they are named here. */
+  /**
+   * Chunks whose memory slots of long texts point into: it lives as long as they are named here.
+   */
   readonly #owners: object[] = [];
   rows = 0;
   #capacity = FIRST_CAPACITY;

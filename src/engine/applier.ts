@@ -7,7 +7,7 @@ import { type DatasetPlan, type Plan } from "../plan/plan.ts";
 import { findDuplicates } from "./deduplicate.ts";
 import { MAX_ERRORS_SHOWN, type Outcome } from "./outcome.ts";
 import { type Receipts } from "./receipts.ts";
-import { type Stage } from "./stage.ts";
+import { type AppliedRows, type Stage } from "./stage.ts";
 import { deadLettersOf } from "./stored-tables.ts";
 import { type Cursors } from "./cursors.ts";
 import { type Counters } from "./counters.ts";
@@ -165,6 +165,7 @@ async function storeRows(
   const times = isWhole ? eventTimeUs : await storedTimes(tx, dataset, firstSeq);
   const { header } = first;
   const late = new Set<number>();
+  const derived: AppliedRows[] = [];
   for (const stage of deps.stages) {
     const found = await stage.apply(tx, {
       dataset: dataset.name,
@@ -176,6 +177,9 @@ async function storeRows(
       receivedAtUs: header.receivedAtUs,
     });
     for (const seq of found) late.add(seq - firstSeq);
+    // Their late rows are nothing that the caller has sent.
+    for (const follows of derived) await stage.apply(tx, follows);
+    derived.push(...(stage.takeDerived?.() ?? []));
   }
   return [...late];
 }

@@ -39,6 +39,11 @@ export function planChange(before: Plan, after: Plan): PlanChange {
     const next = after.alerts.find((one) => one.name === name);
     if (canonicalJson(columns) !== canonicalJson(next?.columns ?? null)) dropped.add(name);
   }
+  for (const { name } of before.streams) {
+    const change = changes.find(({ subject }) => subject === `streams.${name}`);
+    if (change?.kind !== "destructive" && change?.kind !== "rebuild") continue;
+    dropped.add(name).add(lateRowsOf(name));
+  }
   // Results that are computed again start from nothing: from the rows that are stored.
   for (const { name } of before.windows) {
     const change = changes.find(({ subject }) => subject === `windows.${name}`);

@@ -1,4 +1,5 @@
 /** How rooms downstream take part in the engine's transaction without the engine knowing them. */
+import { type Sql } from "../core/sql.ts";
 import { type EventTimes } from "../decode/batch.ts";
 import { type Transaction } from "./transaction.ts";
 
@@ -13,6 +14,16 @@ export interface AppliedRows {
   /** All rows are of one producer. */
   readonly producer: string;
   readonly receivedAtUs: bigint;
+  /** Of rows that a stage has derived from others. */
+  readonly derived?: DerivedTime | undefined;
+}
+
+/** How event time goes on where rows follow from others, which do not arrive themselves. */
+export interface DerivedTime {
+  /** After these rows; there may be none, where only time has gone on. */
+  readonly watermarkUs: bigint | null;
+  /** A sub-select: `_seq` of each row, and `_wm`, the watermark that it met. */
+  readonly met: Sql;
 }
 
 /**
@@ -26,6 +37,11 @@ export interface Stage {
   /** Late rows (beyond what their windows allow) by `_seq`, for the caller's answer. */
   apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]>;
   tick(tx: Transaction, receivedAtUs: bigint): Promise<void>;
+  /**
+   * Rows that it has stored in `apply` or `tick`, for the stages after it; asked for after each
+   * call.
+   */
+  takeDerived?(): readonly AppliedRows[];
   /** A command of this stage's own, as it was given to `Engine.command`; plain JSON. */
   control?(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<void>;
   /** `position`: the last entry of the group that is now visible. */

@@ -3,7 +3,13 @@
  */
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type AlertPlan } from "../plan/alert-plan.ts";
-import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
+import {
+  type ColumnPlan,
+  type DatasetPlan,
+  type Plan,
+  type StreamPlan,
+  type WindowPlan,
+} from "../plan/plan.ts";
 import { resultsAsDataset } from "../plan/result-dataset.ts";
 
 /** One table of rows with an event time, kept in memory tables and chunks. */
@@ -30,7 +36,9 @@ export function lateRowsOf(dataset: string): string {
   return `${dataset}.late_rows`;
 }
 
-/** In a fixed order: datasets with their side tables, window results, the engine's own. */
+/**
+ * In a fixed order: datasets and streams with their side tables, window results, the engine's own.
+ */
 export function storedTables(plan: Plan): readonly StoredTable[] {
   return [
     ...plan.datasets.flatMap((dataset) => [
@@ -38,6 +46,7 @@ export function storedTables(plan: Plan): readonly StoredTable[] {
       deadLetterTable(dataset.name),
       lateRowTable(dataset),
     ]),
+    ...plan.streams.flatMap((stream) => [streamTable(stream), lateRowTable(stream)]),
     ...plan.windows.map(resultTable),
     ...plan.alerts.map(alertTable),
     // Of points whose measurement no dataset takes.
@@ -108,6 +117,15 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
     },
     hasTombstones: false,
     view: { schema: dataset.name, name: "late_rows" },
+  };
+}
+
+/** Where rows are replaced, one that no longer belongs into the stream is taken back. */
+function streamTable(stream: StreamPlan): StoredTable {
+  return {
+    plan: stream,
+    hasTombstones: stream.key.length > 0,
+    view: { schema: "main", name: stream.name },
   };
 }
 

@@ -12,7 +12,7 @@ import { type Cursors } from "./cursors.ts";
 import { type Outcome, together } from "./outcome.ts";
 import { type Group, type Pending } from "./pipeline.ts";
 import { type Receipts } from "./receipts.ts";
-import { type Stage } from "./stage.ts";
+import { type AppliedRows, type Stage } from "./stage.ts";
 import { type Table } from "./table.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -81,9 +81,7 @@ export class Writer {
   }
 
   async #applyCommand(tx: Transaction, entry: Pending): Promise<void> {
-    if (entry.header.kind === "tick") {
-      for (const stage of this.#deps.stages) await stage.tick(tx, entry.header.receivedAtUs);
-    }
+    if (entry.header.kind === "tick") await this.#tick(tx, entry.header.receivedAtUs);
     if (entry.header.kind !== "control") return;
     const control = decodeControl(entry.body);
     if (control.kind === "forget_cursors") {
@@ -94,6 +92,15 @@ export class Writer {
       await stage?.control?.(tx, control.command, entry.header.receivedAtUs);
     } else {
       await applyControl(tx, control);
+    }
+  }
+
+  async #tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
+    const derived: AppliedRows[] = [];
+    for (const stage of this.#deps.stages) {
+      for (const rows of derived) await stage.apply(tx, rows);
+      await stage.tick(tx, receivedAtUs);
+      derived.push(...(stage.takeDerived?.() ?? []));
     }
   }
 
@@ -129,7 +136,7 @@ export async function createSchemas(connection: Connection, plan: Plan): Promise
     "rows",
     "live",
     LINE_PROTOCOL,
-    ...plan.datasets.map((dataset) => dataset.name),
+    ...[...plan.datasets, ...plan.streams].map(({ name }) => name),
   ]) {
     await connection.run(sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(name)}`);
   }

@@ -3,6 +3,7 @@
  */
 import { columnChange } from "./column-change.ts";
 import { canonicalJson } from "./fingerprint.ts";
+import { diffStreams } from "./diff-streams.ts";
 import { type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
 
 /**
@@ -17,16 +18,16 @@ export interface Change {
   readonly reason: string;
 }
 
-type Report = (kind: Change["kind"], subject: string, reason: string) => void;
+export type Report = (kind: Change["kind"], subject: string, reason: string) => void;
 
-/** Every dataset and window is named at least once, the most serious changes first. */
+/** Every dataset, stream and window is named at least once, the most serious changes first. */
 export function diffPlans(before: Plan, after: Plan): readonly Change[] {
   const changes: Change[] = [];
   const report: Report = (kind, subject, reason) => changes.push({ kind, subject, reason });
   if (before.name !== after.name) {
     report("keep", "name", `the project is called ${after.name} instead of ${before.name}`);
   }
-  const lost = diffDatasets(before, after, report);
+  const lost = diffStreams(before, after, diffDatasets(before, after, report), report);
   diffWindows(before, after, lost, report);
   diffNamed("alerts", before.alerts, after.alerts, report);
   diffNamed("sinks", before.sinks, after.sinks, report);

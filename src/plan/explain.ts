@@ -2,13 +2,20 @@
 import { formatDuration } from "../core/duration.ts";
 import { typeName } from "./column-type.ts";
 import { type Aggregate, type Expression } from "./expression.ts";
-import { type ColumnPlan, type DatasetPlan, type Plan, type WindowPlan } from "./plan.ts";
+import {
+  type ColumnPlan,
+  type DatasetPlan,
+  type Plan,
+  type StreamPlan,
+  type WindowPlan,
+} from "./plan.ts";
 import { gridOf, sizeText } from "./window-size.ts";
 
 /** Several lines without a last line break. */
 export function explainPlan(plan: Plan): string {
   const lines = [`project ${plan.name} (${plan.fingerprint.slice(0, 12)})`];
   for (const dataset of plan.datasets) lines.push("", ...explainDataset(dataset));
+  for (const stream of plan.streams) lines.push("", ...explainStream(stream));
   for (const window of plan.windows) lines.push("", ...explainWindow(window, plan));
   return lines.join("\n");
 }
@@ -32,6 +39,22 @@ function explainDataset(dataset: DatasetPlan): readonly string[] {
   ];
 }
 
+function explainStream(stream: StreamPlan): readonly string[] {
+  const { name, from, where, select, eventTime, key } = stream;
+  const computed = select.map((one) => explainNamed(one.name, explainExpression(one.expression)));
+  return [
+    `stream ${name} from ${from}`,
+    ...(where === null ? [] : [`  where        ${explainExpression(where)}`]),
+    `  select       ${computed.join(", ")}`,
+    `  event time   ${eventTime}`,
+    `  key          ${key.length === 0 ? "none: every row stays" : key.join(", ")}`,
+  ];
+}
+
+function explainNamed(name: string, text: string): string {
+  return text === name ? text : `${name} = ${text}`;
+}
+
 function columnLines(columns: readonly ColumnPlan[]): readonly string[] {
   const width = Math.max(...columns.map((column) => column.name.length));
   return columns.map((column) => {
@@ -51,10 +74,7 @@ function explainWindow(window: WindowPlan, plan: Plan): readonly string[] {
   const measures = window.measures.map(
     (one) => `  ${one.name} = ${explainExpression(one.aggregate)}  (${typeName(one.type)})`,
   );
-  const by = window.by.map((one) => {
-    const text = explainExpression(one.expression);
-    return text === one.name ? text : `${one.name} = ${text}`;
-  });
+  const by = window.by.map((one) => explainNamed(one.name, explainExpression(one.expression)));
   return [
     `window ${window.name} over ${window.from}`,
     ...explainShape(window),

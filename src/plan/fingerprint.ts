@@ -4,13 +4,14 @@ import { type Plan } from "./plan.ts";
 
 /** SHA-256, in hex, of the plan without its fingerprint in canonical JSON. */
 export function fingerprintOf(content: Omit<Plan, "fingerprint">): string {
-  const { formatVersion, name, datasets, windows, sinks, alerts } = content;
+  const { formatVersion, name, datasets, streams, windows, sinks, alerts } = content;
   // Projects without them keep the fingerprint that they had before there were any.
-  const delivered = {
+  const since = {
+    ...(streams.length === 0 ? {} : { streams }),
     ...(sinks.length === 0 ? {} : { sinks }),
     ...(alerts.length === 0 ? {} : { alerts }),
   };
-  const text = canonicalJson({ formatVersion, name, datasets, windows, ...delivered });
+  const text = canonicalJson({ formatVersion, name, datasets, windows, ...since });
   return createHash("sha256").update(text).digest("hex");
 }
 

@@ -5,8 +5,10 @@
 import { type Aggregate, type Expression } from "./expression.ts";
 import { type AlertPlan } from "./alert-plan.ts";
 import { type SinkPlan } from "./sink-plan.ts";
+import { type StreamPlan } from "./stream-plan.ts";
 
 export { type SinkPlan } from "./sink-plan.ts";
+export { type StreamPlan } from "./stream-plan.ts";
 
 export type ColumnType =
   | {
@@ -85,7 +87,7 @@ export type WindowSize =
 /** What all kinds of windows have in common. */
 interface WindowBase {
   readonly name: string;
-  /** The dataset that it reads. */
+  /** The dataset or stream that it reads. */
   readonly from: string;
   readonly by: readonly NamedExpression[];
   readonly where: Expression | null;
@@ -166,6 +168,8 @@ export interface Plan {
   readonly name: string;
   /** Sorted by name. */
   readonly datasets: readonly DatasetPlan[];
+  /** Sorted by name. */
+  readonly streams: readonly StreamPlan[];
   /** Sorted by name. */
   readonly windows: readonly WindowPlan[];
   /** Sorted by name. */

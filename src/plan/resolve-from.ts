@@ -1,4 +1,4 @@
-/** What a window reads: the rows of a dataset, or the results of another window. */
+/** What a window reads: the rows of a dataset or a stream, or the results of another window. */
 import { isBranded } from "../project/brand.ts";
 import { nameHint } from "./names.ts";
 import { type Grid, nests } from "./nesting.ts";
@@ -29,17 +29,27 @@ export function resolveFrom(
   if (name !== undefined && sources.windowNames.includes(name)) {
     return resolveUpstream(name, kind, sources, problems);
   }
-  const isWindow = isBranded(value, "window");
-  const unlisted = isWindow || isBranded(value, "dataset");
+  const what = RELATIONS.find((kind) => isBranded(value, kind));
   // One that is listed, but too broken to read: its own problems say enough.
-  if (name !== undefined && unlisted) return undefined;
-  const what = isWindow ? "window" : "dataset";
+  if (name !== undefined && what !== undefined) return undefined;
+  const readable = [...names, ...sources.windowNames];
+  return refuseUnlisted(value, "a dataset, a stream or a window", readable, problems);
+}
+
+const RELATIONS = ["dataset", "stream", "window"] as const;
+
+/** What is named is no relation, or one that the project does not list. */
+export function refuseUnlisted(
+  value: unknown,
+  expected: string,
+  names: readonly string[],
+  problems: Problems,
+): undefined {
+  const what = RELATIONS.find((kind) => isBranded(value, kind));
   return problems.add(
-    unlisted ? `a ${what} that the project does not list` : show(value),
-    unlisted ? `a ${what} of this project` : "a dataset or a window of this project",
-    unlisted
-      ? `add it to \`${what}s\` of defineProject`
-      : nameHint(value, [...names, ...sources.windowNames]),
+    what === undefined ? show(value) : `a ${what} that the project does not list`,
+    what === undefined ? `${expected} of this project` : `a ${what} of this project`,
+    what === undefined ? nameHint(value, names) : `add it to \`${what}s\` of defineProject`,
   );
 }
 

@@ -15,10 +15,12 @@ import { resolveWebhook } from "./sinks/webhook.ts";
 
 /** What a sink may deliver: relations by name, and the declared values by identity. */
 export interface Delivered {
-  /** Datasets and windows. */
+  /** Datasets, streams, windows and alerts. */
   readonly names: readonly string[];
   /** Those of them that have dead letters and late rows. */
   readonly datasets: readonly string[];
+  /** Those of them that have late rows alone. */
+  readonly streams: readonly string[];
   readonly nameOf: (declared: unknown) => string | undefined;
 }
 
@@ -68,13 +70,17 @@ function basePlan(name: string, from: string, start: SinkBase["start"], fields: 
 function resolveFrom(fields: Fields, delivered: Delivered): string {
   const { value, problems } = fields.raw("from");
   const name = typeof value === "string" ? value : delivered.nameOf(value);
-  const sides = delivered.datasets.flatMap((one) => [`${one}.dead_letters`, `${one}.late_rows`]);
+  const { datasets, streams } = delivered;
+  const sides = [
+    ...datasets.map((one) => `${one}.dead_letters`),
+    ...[...datasets, ...streams].map((one) => `${one}.late_rows`),
+  ];
   if (name !== undefined && [...delivered.names, ...sides].includes(name)) return name;
   problems.add(
     typeof value === "object" && name === undefined
       ? "what the project does not list"
       : show(value),
-    "a dataset or a window of this project",
+    "a dataset, a stream or a window of this project",
     nameHint(value, delivered.names),
   );
   return "";

@@ -5,15 +5,17 @@ import { alertSinks } from "./alert-sinks.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkMeasurements } from "./line-protocol.ts";
 import { checkRelationName } from "./names.ts";
-import { type Plan, type WindowPlan } from "./plan.ts";
+import { type Plan, type SinkPlan, type WindowPlan } from "./plan.ts";
 import { type Problem, Problems, show } from "./problem.ts";
 import { isRecord, resolveDataset } from "./resolve-dataset.ts";
 import { resolveAlert } from "./resolve-alert.ts";
-import { resolveSink } from "./resolve-sink.ts";
+import { type Delivered, resolveSink } from "./resolve-sink.ts";
 import { resolveSources } from "./resolve-source.ts";
+import { resolveStreams } from "./resolve-stream.ts";
 import { resolveWindow, type Sources } from "./resolve-window.ts";
 
 const MAX_RELATIONS = 1000;
+const KEYS = ["name", "datasets", "streams", "windows", "sources", "alerts", "sinks"];
 
 /**
  * Throws one `KRB_PROJECT_INVALID` with all mistakes in `details.problems`, each with its path,
@@ -26,6 +28,8 @@ export function resolveProject(definition: unknown): Plan {
   return deepFreeze(plan);
 }
 
+type Relations = readonly (readonly [string, unknown])[];
+
 function resolve(definition: unknown, problems: Problems): Plan | undefined {
   const spec = isBranded(definition, "project")
     ? (definition as { spec?: unknown }).spec
@@ -37,12 +41,19 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
       "defineProject({ name: …, datasets: { … } })",
     );
   }
-  problems.unknownKeys(spec, ["name", "datasets", "windows", "sources", "alerts", "sinks"]);
+  problems.unknownKeys(spec, KEYS);
   const name = resolveName(spec["name"], problems.at("name"));
   const declared = relations(spec["datasets"], problems.at("datasets"), true);
+  const declaredStreams = relations(spec["streams"], problems.at("streams"), false);
   const declaredWindows = relations(spec["windows"], problems.at("windows"), false);
   const declaredAlerts = relations(spec["alerts"], problems.at("alerts"), false);
-  checkNames({ datasets: declared, windows: declaredWindows, alerts: declaredAlerts }, problems);
+  const declaredAs = {
+    datasets: declared,
+    streams: declaredStreams,
+    windows: declaredWindows,
+    alerts: declaredAlerts,
+  };
+  checkNames(declaredAs, problems);
   const datasets = declared.flatMap(([key, value]) => {
     const dataset = resolveDataset(key, value, problems.at("datasets").at(key));
     return dataset === undefined ? [] : [dataset];
@@ -51,9 +62,12 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
     datasets.map((one) => one.plan),
     problems.at("datasets"),
   );
-  const named = [...declared, ...declaredWindows, ...declaredAlerts];
+  const rows = [...declared, ...declaredStreams];
+  const named = [...rows, ...declaredWindows, ...declaredAlerts];
   const nameOf = (value: unknown): string | undefined => named.find((one) => one[1] === value)?.[0];
-  const windows = resolveWindows(declaredWindows, { datasets, nameOf }, problems.at("windows"));
+  const streams = resolveStreams(declaredStreams, { datasets, nameOf }, problems.at("streams"));
+  const readable = { datasets: [...datasets, ...streams], nameOf };
+  const windows = resolveWindows(declaredWindows, readable, problems.at("windows"));
   const windowSources = { windows, windowNames: declaredWindows.map(([key]) => key), nameOf };
   const alerts = declaredAlerts.flatMap(([key, value]) => {
     const alert = resolveAlert(key, value, windowSources, problems.at("alerts").at(key));
@@ -62,25 +76,16 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
   const delivered = {
     names: named.map(([key]) => key),
     datasets: declared.map(([key]) => key),
+    streams: declaredStreams.map(([key]) => key),
     nameOf,
   };
   const declaredSinks = relations(spec["sinks"], problems.at("sinks"), false);
-  const sinks = [
-    ...declaredSinks.map(([key, value]) => ({
-      name: key,
-      declared: value,
-      problems: problems.at("sinks").at(key),
-    })),
-    ...alertSinks(
-      declaredAlerts,
-      new Set(declaredSinks.map(([key]) => key)),
-      problems.at("alerts"),
-    ),
-  ].flatMap((one) => resolveSink(one.name, one.declared, delivered, one.problems) ?? []);
+  const sinks = resolveSinks(declaredSinks, declaredAlerts, delivered, problems);
   const content = {
     formatVersion: 1 as const,
     name,
     datasets: datasets.map((one) => one.plan).sort(byName),
+    streams: streams.map((one) => one.plan).sort(byName),
     windows: [...windows].sort(byName),
     sinks: [...sinks].sort(byName),
     alerts: [...alerts].sort(byName),
@@ -90,9 +95,27 @@ function resolve(definition: unknown, problems: Problems): Plan | undefined {
   return { ...content, ...own, fingerprint: fingerprintOf(content) };
 }
 
+/** Those that are declared, and those that alerts bring with them. */
+function resolveSinks(
+  declared: Relations,
+  alerts: Relations,
+  delivered: Delivered,
+  problems: Problems,
+): readonly SinkPlan[] {
+  const own = declared.map(([key, value]) => ({
+    name: key,
+    declared: value,
+    problems: problems.at("sinks").at(key),
+  }));
+  const names = new Set(declared.map(([key]) => key));
+  return [...own, ...alertSinks(alerts, names, problems.at("alerts"))].flatMap(
+    (one) => resolveSink(one.name, one.declared, delivered, one.problems) ?? [],
+  );
+}
+
 /** A window that others read is resolved before them, once. */
 function resolveWindows(
-  declared: readonly (readonly [string, unknown])[],
+  declared: Relations,
   sources: Pick<Sources, "datasets" | "nameOf">,
   problems: Problems,
 ): readonly WindowPlan[] {
@@ -122,11 +145,7 @@ function resolveName(value: unknown, problems: Problems): string {
   return String(value);
 }
 
-function relations(
-  value: unknown,
-  problems: Problems,
-  isRequired: boolean,
-): readonly (readonly [string, unknown])[] {
+function relations(value: unknown, problems: Problems, isRequired: boolean): Relations {
   if (value === undefined && !isRequired) return [];
   if (!isRecord(value)) {
     problems.add(show(value), "an object of names and what they stand for", "{ ticks }");
@@ -143,12 +162,10 @@ function relations(
 }
 
 /**
- * Datasets, windows and alerts are relations of one schema, and each declared value has one name.
+ * Datasets, streams, windows and alerts are relations of one schema, and each declared value has
+ * one name.
  */
-function checkNames(
-  declared: Readonly<Record<string, readonly (readonly [string, unknown])[]>>,
-  problems: Problems,
-): void {
+function checkNames(declared: Readonly<Record<string, Relations>>, problems: Problems): void {
   const names = new Set<string>();
   const values = new Map<unknown, string>();
   const all = Object.entries(declared).flatMap(([section, list]) =>

@@ -26,6 +26,7 @@ import { type Plan } from "../plan/plan.ts";
 import { Outbox, withoutDroppedSources } from "../sinks/outbox.ts";
 import { openSinks, type Sinks, type SinkStatus } from "../sinks/sinks.ts";
 import { sweep } from "../storage/sweep.ts";
+import { streamStage, type StreamStage, withStreams } from "../streams/streams.ts";
 import { windowStage, type WindowStage, withoutDropped } from "../windows/window-stage.ts";
 
 /** What the rooms below the doors need to know of the machine. */
@@ -136,7 +137,7 @@ interface OpenRooms extends AsyncDisposable {
 }
 
 /** A tick is due when it is for one of them. */
-function tickingOf(windows: WindowStage, alerts: Alerts): Ticking {
+function tickingOf(streams: StreamStage, windows: WindowStage, alerts: Alerts): Ticking {
   return {
     nextTickUs: () => {
       const due = [windows.nextTickUs(), alerts.nextTickUs()].filter((one) => one !== null);
@@ -144,7 +145,7 @@ function tickingOf(windows: WindowStage, alerts: Alerts): Ticking {
     },
     watermarkUs: (dataset) => windows.watermarkUs(dataset),
     get hasNewWindows() {
-      return windows.hasNewWindows;
+      return windows.hasNewWindows || streams.hasNewStreams;
     },
   };
 }
@@ -153,6 +154,7 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
   await using opening = new Lifetime();
   const { settings, ...deps } = below;
   const database = opening.own(await openPlatformDatabase(below.directory, settings));
+  const streams = streamStage(plan);
   const windows = windowStage(plan);
   const alerts = new Alerts(plan);
   const outbox = new Outbox(plan);
@@ -161,10 +163,11 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
       ...deps,
       database,
       store,
-      // Order is the contract: rows first (the engine's own), then the windows over them, then the
-      // alerts on those, then what is to be delivered of all.
-      stages: [windows, alerts, outbox],
-      ticking: tickingOf(windows, alerts),
+      // Order is the contract: rows first (the engine's own), then the streams that follow from
+      // them, then the windows over both, then the alerts on those, then what is to be delivered of
+      // all.
+      stages: [streams, windows, alerts, outbox],
+      ticking: tickingOf(streams, windows, alerts),
       settings,
       decodeLimits: { ...DEFAULT_DECODE_LIMITS, maxLineBytes: settings.maxLineBytes },
     }),
@@ -180,8 +183,9 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
 }
 
 /** Manifests of earlier versions know nothing of these. */
-function declaredSince(manifest: Partial<Plan>): Pick<Plan, "sinks" | "alerts"> {
-  return { sinks: manifest.sinks ?? [], alerts: manifest.alerts ?? [] };
+function declaredSince(manifest: Partial<Plan>): Pick<Plan, "sinks" | "alerts" | "streams"> {
+  const { sinks = [], alerts = [], streams = [] } = manifest;
+  return { sinks, alerts, streams };
 }
 
 /**
@@ -234,7 +238,9 @@ function operatorsAfter(operators: unknown, change: PlanChange): unknown {
   const { stages, ...rest } = operators as { readonly stages: Readonly<Record<string, unknown>> };
   const windows = withoutDropped(stages["windows"], change.dropped);
   const outbox = withoutDroppedSources(stages["outbox"], change.dropped);
-  return { ...rest, stages: { ...stages, windows, outbox } };
+  // A directory that had no streams knows from its windows how far event time has come.
+  const streams = withStreams(stages["streams"], change.dropped, windows.datasets);
+  return { ...rest, stages: { ...stages, streams, windows, outbox } };
 }
 
 function refuseChange(change: PlanChange, acceptDestructive: boolean): void {

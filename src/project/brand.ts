@@ -12,6 +12,8 @@ export type Kind =
   | "source"
   | "sink"
   | "alert"
+  | "stream"
+  | "join"
   | "condition";
 
 export interface Branded<K extends Kind> {

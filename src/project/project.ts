@@ -4,12 +4,15 @@ import { type AlertDefinition } from "./alert.ts";
 import { type DatasetDefinition } from "./dataset.ts";
 import { type SinkDefinition } from "./sink.ts";
 import { type SourceDefinition } from "./source.ts";
+import { type StreamDefinition } from "./stream.ts";
 import { type WindowDefinition } from "./window.ts";
 
 export interface ProjectSpec {
   /** Small letters, digits and underscores, like every name in it. */
   readonly name: string;
   readonly datasets: Readonly<Record<string, DatasetDefinition>>;
+  /** Rows that follow from other rows. */
+  readonly streams?: Readonly<Record<string, StreamDefinition>>;
   readonly windows?: Readonly<Record<string, WindowDefinition>>;
   /** What somebody should hear of. */
   readonly alerts?: Readonly<Record<string, AlertDefinition>>;

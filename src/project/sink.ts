@@ -2,6 +2,7 @@
 import { type AlertDefinition } from "./alert.ts";
 import { BRAND, type Branded } from "./brand.ts";
 import { type DatasetDefinition, type Duration } from "./dataset.ts";
+import { type StreamDefinition } from "./stream.ts";
 import { type WindowDefinition } from "./window.ts";
 
 /** A value that the project names and the environment holds. */
@@ -21,10 +22,15 @@ export function secret(name: string): Secret {
 }
 
 /**
- * A dataset, a window, an alert, or the name of one; `"ticks.dead_letters"` and `"ticks.late_rows"`
- * too.
+ * A dataset, a stream, a window, an alert, or the name of one; `"ticks.dead_letters"` and
+ * `"ticks.late_rows"` too.
  */
-export type SinkSource = DatasetDefinition | WindowDefinition | AlertDefinition | string;
+export type SinkSource =
+  | DatasetDefinition
+  | StreamDefinition
+  | WindowDefinition
+  | AlertDefinition
+  | string;
 
 export interface SinkSpec {
   /** Whose rows are delivered. */

@@ -5,23 +5,28 @@ import { type Column } from "./column.ts";
 import { type ColumnName, type Columns, type DatasetDefinition, type Duration } from "./dataset.ts";
 import { type Expression } from "./expression.ts";
 import { type ReadOf, type ReadResult } from "./result.ts";
+import { type StreamDefinition } from "./stream.ts";
 
-/** A dataset or a window: itself, or its name where it is declared elsewhere. */
-export type Source = DatasetDefinition | WindowDefinition | string;
+/** A dataset, a stream or a window: itself, or its name where it is declared elsewhere. */
+export type Source = DatasetDefinition | StreamDefinition | WindowDefinition | string;
 
 export type NameIn<S extends Source> =
   S extends DatasetDefinition<infer C>
     ? ColumnName<C>
-    : S extends WindowDefinition<infer R>
-      ? keyof R & string
-      : string;
+    : S extends StreamDefinition<infer C>
+      ? ColumnName<C>
+      : S extends WindowDefinition<infer R>
+        ? keyof R & string
+        : string;
 
 type ColumnsOf<S extends Source> =
   S extends DatasetDefinition<infer C>
     ? C
-    : S extends WindowDefinition<infer R>
-      ? { readonly [K in keyof R & string]: ResultColumn<R[K]> }
-      : Columns;
+    : S extends StreamDefinition<infer C>
+      ? C
+      : S extends WindowDefinition<infer R>
+        ? { readonly [K in keyof R & string]: ResultColumn<R[K]> }
+        : Columns;
 
 /** A column of results, by the values that it has there. */
 type ResultColumn<T> = Column<{

@@ -6,11 +6,13 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows } from "../engine/stage.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
+import { type Table } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type GridPlan, type WindowPlan } from "../plan/plan.ts";
 import { printExpression } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
-import { type Progress, slowestOther } from "./watermark.ts";
+import { withMet } from "../streams/met.ts";
+import { type Progress } from "../streams/watermark.ts";
 
 /**
  * All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the
@@ -31,28 +33,9 @@ export async function collectCandidates(
   const table = tx.table(dataset.name);
   const at = sql.id(dataset.eventTime);
   const columns = sql.join(table.columnNames.map((name) => sql.id(name)));
-  const number = (value: bigint | null | undefined): Sql =>
-    value === null || value === undefined
-      ? sql`CAST(NULL AS BIGINT)`
-      : sql`CAST(${sql.literal(value)} AS BIGINT)`;
-  const ownMax = number(before.producers.get(rows.producer)?.maxUs);
-  const others = number(slowestOther(before, rows.producer));
-  const outOfOrderness = sql.literal(dataset.watermark.outOfOrdernessUs);
-  // Without ORDER BY the running maximum streams, in the order in which rows were stored.
-  const own = sql`greatest(${ownMax}, max(epoch_us(${at})) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))`;
   const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < _wm`;
-  return fill(
-    tx,
-    "_late_batch",
-    sql`SELECT ${columns}, _wm FROM (
-          SELECT ${columns},
-                 greatest(${number(before.watermarkUs)},
-                          CASE WHEN _own IS NOT NULL THEN least(${others}, _own) - ${outOfOrderness} END) AS _wm
-            FROM (SELECT ${columns}, ${own} AS _own
-                    FROM ${table.memoryTable(table.generation)}
-                   WHERE _seq >= ${sql.literal(rows.firstSeq)} AND _seq < ${sql.literal(rows.endSeq)}) AS o) AS w
-        ${where}`,
-  );
+  const met = withMet(tx, dataset, rows, before, table.columnNames);
+  return fill(tx, "_late_batch", sql`SELECT ${columns}, _wm FROM ${met} AS w ${where}`);
 }
 
 /** Puts rows into a temporary table and gives their number. */
@@ -126,14 +109,19 @@ async function createEvents(
 ): Promise<void> {
   const table = tx.table(dataset.name);
   const columns = table.columnNames;
-  const own = await eventsOf(tx, dataset, window, BATCH, [...columns, "_wm"], sql`TRUE`);
+  const own = await eventsOf(tx, dataset, window, aliveOf(BATCH, table), [...columns, "_wm"], true);
   let events = own;
   if (table.isKeyed) {
     const replaced = replacedRows(tx, dataset, rows);
-    const before = await eventsOf(tx, dataset, window, replaced, [...columns, "_wm"], sql`FALSE`);
+    const before = await eventsOf(tx, dataset, window, replaced, [...columns, "_wm"], false);
     events = sql`${own} UNION ALL ${before}`;
   }
   await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE _late_events AS ${events}`);
+}
+
+/** A row that takes another one back lies in no window itself. */
+function aliveOf(rows: Sql, table: Table): Sql {
+  return table.stored.hasTombstones ? sql`(FROM ${rows} WHERE NOT _deleted)` : rows;
 }
 
 async function eventsOf(
@@ -142,7 +130,7 @@ async function eventsOf(
   window: GridPlan,
   rows: Sql,
   columns: readonly string[],
-  isOwn: Sql,
+  isOwn: boolean,
 ): Promise<Sql> {
   const at = sql.id(dataset.eventTime);
   const inWindows = await bucketed(tx.connection, window, rows, at, columns);
@@ -155,7 +143,7 @@ async function eventsOf(
       ? sql`epoch_us(_we) + ${sql.literal(window.allowedLatenessUs)} > _wm`
       : sql`FALSE`;
   const number = window.kind === "hopping" ? sql`, _w` : sql.empty;
-  return sql`SELECT _seq, _ws, _we${number}, _wm, ${within} AS _within, ${isOwn} AS _own${sql.join(by, "")}
+  return sql`SELECT _seq, _ws, _we${number}, _wm, ${within} AS _within, ${sql.literal(isOwn)} AS _own${sql.join(by, "")}
     FROM ${inWindows} AS b WHERE epoch_us(_we) <= _wm ${where}`;
 }
 
@@ -170,16 +158,17 @@ function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows):
     ? { fromUs: rows.eventTimeUs.min, toUs: rows.eventTimeUs.max + 1n }
     : {};
   const older = tx.relation(dataset.name, { ...range, beforeSeq: rows.firstSeq });
-  const stored = dataset.columns.map((column) => sql.id(column.name));
+  const stored = table.columnNames.filter((name) => name !== "_seq").map((name) => sql.id(name));
   const names = sql.join(stored);
   const previous = sql.join(stored.map((name) => sql`lag(${name}) OVER versions AS ${name}`));
+  const wasThere = table.stored.hasTombstones ? sql`AND NOT _deleted` : sql.empty;
   return sql`(SELECT ${names}, _seq, _wm FROM (
       SELECT ${previous}, _seq, _wm, _is_new, lag(_seq) OVER versions AS _previous FROM (
         SELECT ${names}, _seq, CAST(NULL AS BIGINT) AS _wm, FALSE AS _is_new
           FROM ${older} AS o SEMI JOIN ${BATCH} AS n USING (${key})
         UNION ALL SELECT ${names}, _seq, _wm, TRUE FROM ${BATCH} AS b) AS u
       WINDOW versions AS (PARTITION BY ${key} ORDER BY _seq)) AS v
-    WHERE _is_new AND _previous IS NOT NULL)`;
+    WHERE _is_new AND _previous IS NOT NULL ${wasThere})`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
 import { BATCH, collectCandidates } from "./late.ts";
-import { type Progress } from "./watermark.ts";
+import { type Progress } from "../streams/watermark.ts";
 
 interface Met {
   readonly _seq: bigint;
@@ -40,7 +40,13 @@ export async function splitIntoRuns(
     }
     runs.at(-1)?.push(row);
   }
-  return runs.map((run) => runOf(rows, run));
+  // A run of a stream ends where the watermark goes on to what the next one meets.
+  const split = runs.map((run, index) => runOf(rows, run, runs[index + 1]?.[0]));
+  const [first] = split;
+  if (rows.derived === undefined || first === undefined) return split;
+  // What it meets may have come with rows that are kept out of the stream.
+  const derived = { ...rows.derived, watermarkUs: met[0]?._wm ?? null };
+  return [{ ...first, endSeq: first.firstSeq, rows: 0, derived }, ...split];
 }
 
 /** Which windows are closed, and which are beyond their lateness, at a watermark. */
@@ -53,12 +59,15 @@ function stateOf(windows: readonly WindowPlan[], watermarkUs: bigint | null): st
   return borders.join(" ");
 }
 
-function runOf(rows: AppliedRows, run: readonly Met[]): AppliedRows {
+function runOf(rows: AppliedRows, run: readonly Met[], next: Met | undefined): AppliedRows {
   const times = run.map((row) => row._time);
   const first = run[0]?._seq ?? 0n;
   const last = run.at(-1)?._seq ?? 0n;
+  const { derived } = rows;
+  const watermarkUs = next === undefined ? derived?.watermarkUs : next._wm;
   return {
     ...rows,
+    derived: derived && { ...derived, watermarkUs: watermarkUs ?? null },
     firstSeq: Number(first),
     endSeq: Number(last) + 1,
     rows: run.length,

@@ -1,5 +1,5 @@
 /** Keeps windows right as batches arrive, late rows included. */
-import { type AppliedRows, type Stage } from "../engine/stage.ts";
+import { type AppliedRows, type DerivedTime, type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type GridPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
@@ -33,7 +33,7 @@ import {
   progressFromState,
   type ProgressState,
   progressToState,
-} from "./watermark.ts";
+} from "../streams/watermark.ts";
 
 interface WindowProgress {
   /** All windows that end here or earlier are closed; null before the first one. */
@@ -91,6 +91,8 @@ export function windowStage(plan: Plan): WindowStage {
 class EventTimeStage implements WindowStage {
   readonly name = "windows";
   readonly #plan: Plan;
+  /** What windows read: datasets, and streams, whose event time their stage tells. */
+  readonly #sources: readonly DatasetPlan[];
   #progress = new Map<string, Progress>();
   #windows = new Map<string, WindowProgress>();
   #progressDraft = new Map<string, Progress>();
@@ -98,13 +100,16 @@ class EventTimeStage implements WindowStage {
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.#sources = [...plan.datasets, ...plan.streams];
   }
 
   async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
     const dataset = this.#dataset(rows.dataset);
     const windows = this.#windowsOf(dataset.name);
     const before = this.#progressOf(dataset.name);
-    if (!needsRuns(tx, dataset, windows, rows, before)) return this.#applyRun(tx, rows, undefined);
+    if (rows.rows === 0 || !needsRuns(tx, dataset, windows, rows, before)) {
+      return this.#applyRun(tx, rows, undefined);
+    }
     const late: number[] = [];
     for (const run of await splitIntoRuns(tx, dataset, windows, rows, before)) {
       late.push(...(await this.#applyRun(tx, run, run.endSeq)));
@@ -151,7 +156,7 @@ class EventTimeStage implements WindowStage {
   }
 
   async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
-    for (const dataset of this.#plan.datasets) {
+    for (const dataset of this.#sources) {
       const before = this.#progressOf(dataset.name);
       const after = expire(before, dataset.watermark, receivedAtUs);
       this.#progressDraft.set(dataset.name, after);
@@ -222,9 +227,11 @@ class EventTimeStage implements WindowStage {
       }
     }
     const { watermarkUs, minEventTimeUs } = progress;
-    if (watermarkUs !== null && minEventTimeUs !== null) {
+    if (watermarkUs !== null) {
       const toUs = closedBoundary(window, watermarkUs);
-      const fromUs = closedUntilUs ?? closedBoundary(window, minEventTimeUs);
+      // The rows that move event time may all be kept out of a stream.
+      const firstUs = minEventTimeUs === null ? toUs : closedBoundary(window, minEventTimeUs);
+      const fromUs = closedUntilUs ?? firstUs;
       if (toUs > fromUs) {
         published += await publishClosed({ ...of, hasPanes }, { fromUs, toUs });
         if (window.emit === "update" && of.dataset.key.length > 0) {
@@ -271,7 +278,7 @@ class EventTimeStage implements WindowStage {
   }
 
   #dataset(name: string): DatasetPlan {
-    const dataset = this.#plan.datasets.find((one) => one.name === name);
+    const dataset = this.#sources.find((one) => one.name === name);
     if (dataset === undefined) throw new Error(`the plan has no dataset ${name}`);
     return dataset;
   }
@@ -385,12 +392,27 @@ function earlyFromState(state: EarlyState | undefined): EarlyProgress {
 }
 
 function afterRows(before: Progress, dataset: DatasetPlan, rows: AppliedRows): Progress {
+  if (rows.derived !== undefined) return afterDerived(before, rows, rows.derived);
   return advance(before, dataset.watermark, {
     producer: rows.producer,
     minUs: rows.eventTimeUs.min,
     maxUs: rows.eventTimeUs.max,
     receivedAtUs: rows.receivedAtUs,
   });
+}
+
+/** Nobody sends rows to a stream: how far it is was decided where its rows come from. */
+function afterDerived(before: Progress, rows: AppliedRows, derived: DerivedTime): Progress {
+  const { watermarkUs } = derived;
+  if (rows.rows === 0) return { ...before, watermarkUs };
+  const { min, max } = rows.eventTimeUs;
+  const { minEventTimeUs, maxEventTimeUs } = before;
+  return {
+    watermarkUs,
+    minEventTimeUs: minEventTimeUs === null || min < minEventTimeUs ? min : minEventTimeUs,
+    maxEventTimeUs: maxEventTimeUs === null || max > maxEventTimeUs ? max : maxEventTimeUs,
+    producers: before.producers,
+  };
 }
 
 /**
@@ -422,7 +444,7 @@ function mayBeLate(
   before: Progress,
   after: Progress,
 ): boolean {
-  if (after.watermarkUs === null) return false;
+  if (after.watermarkUs === null || rows.rows === 0) return false;
   const table = tx.table(dataset.name);
   // An upsert whose key leaves time open may replace a row of any window.
   if (table.isKeyed && !table.isKeyTimed) return true;
@@ -438,7 +460,7 @@ function isOrderly(dataset: DatasetPlan, rows: AppliedRows, before: Progress): b
 }
 
 /** The stage's state after datasets and windows were removed, or are to be computed again. */
-export function withoutDropped(state: unknown, dropped: ReadonlySet<string>): unknown {
+export function withoutDropped(state: unknown, dropped: ReadonlySet<string>): WindowStageState {
   const { datasets, windows } = state as WindowStageState;
   const kept = <T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
     Object.fromEntries(Object.entries(all).filter(([name]) => !dropped.has(name)));

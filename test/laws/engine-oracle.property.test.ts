@@ -12,11 +12,12 @@ import { type Sql, sql } from "../../src/core/sql.ts";
 import { type Plan } from "../../src/plan/plan.ts";
 import { openPlatform, type Platform } from "../../src/platform/open-platform.ts";
 import { type OracleOutcome, runOracle, type ScriptEntry } from "../oracle/oracle.ts";
-import { decimalText, type Value } from "../oracle/value.ts";
+import { decimalText, type Row, type Value } from "../oracle/value.ts";
 import {
   randomPlan,
   randomScript,
   randomSessionPlan,
+  randomStreamPlan,
   type SentBatch,
   START_US,
   type Step,
@@ -68,7 +69,7 @@ async function send(platform: Platform, batch: SentBatch, totals: Totals): Promi
     return `{"k":${JSON.stringify(k)},"at":"${at}"${v === null ? "" : `,"v":${v}`}}`;
   });
   const outcome = await platform.ingest.accept({
-    dataset: "events",
+    dataset: batch.dataset,
     format: "ndjson",
     body: Buffer.from(lines.join("\n")),
     onInvalid: "dead_letter",
@@ -106,11 +107,11 @@ async function perform(
         platform = await open(plan, directory, clock);
       }
       if (step.kind === "send") {
-        for (const { producer, rows } of step.batches) {
+        for (const { dataset, producer, rows } of step.batches) {
           const inputs = rows.map(({ atUs, k, v }) => ({ at: atUs, k, v }));
           script.push({
             kind: "batch",
-            dataset: "events",
+            dataset,
             producer,
             receivedAtUs: clock.us,
             rows: inputs,
@@ -137,9 +138,10 @@ async function perform(
   }
 }
 
+/** Of datasets and streams by name, and of windows. */
 interface Seen {
-  readonly rows: readonly string[];
-  readonly late: readonly string[];
+  readonly rows: Readonly<Record<string, readonly string[]>>;
+  readonly late: Readonly<Record<string, readonly string[]>>;
   readonly windows: Readonly<Record<string, readonly string[]>>;
   readonly watermarkUs: bigint | null;
 }
@@ -150,22 +152,34 @@ async function look(platform: Platform, plan: Plan): Promise<Seen> {
     (await connection.values(statement)).map((row) =>
       row.map((value) => JSON.stringify(`${value as string | bigint | null}`)).join(" "),
     );
-  const windows: Record<string, readonly string[]> = {};
-  for (const window of plan.windows) {
-    const columns = window.columns.map(({ name, type }) =>
-      type.kind === "timestamp" ? sql`epoch_us(${sql.id(name)})` : sql.id(name),
+  const shown = (columns: Plan["windows"][number]["columns"]): Sql =>
+    sql.join(
+      columns.map(({ name, type }) =>
+        type.kind === "timestamp" ? sql`epoch_us(${sql.id(name)})` : sql.id(name),
+      ),
     );
-    const rows = await texts(sql`SELECT ${sql.join(columns)} FROM ${sql.id(window.name)}`);
-    windows[window.name] = rows.toSorted();
+  const windows: Record<string, readonly string[]> = {};
+  for (const { name, columns } of plan.windows) {
+    const results = await texts(sql`SELECT ${shown(columns)} FROM ${sql.id(name)}`);
+    windows[name] = results.toSorted();
   }
-  const late = await texts(
-    sql`SELECT _window, epoch_us(_window_start), epoch_us("at"), k, v, epoch_us(_watermark) FROM events.late_rows`,
-  );
+  const rows: Record<string, readonly string[]> = {};
+  const late: Record<string, readonly string[]> = {};
+  for (const { name, columns } of [...plan.datasets, ...plan.streams]) {
+    const own = shown(columns);
+    rows[name] = await texts(sql`SELECT ${own} FROM ${sql.id("rows", name)} ORDER BY _seq`);
+    const found = await texts(
+      sql`SELECT _window, epoch_us(_window_start), ${own}, epoch_us(_watermark)
+            FROM ${sql.id(name, "late_rows")}`,
+    );
+    late[name] = found.toSorted();
+  }
   return {
-    rows: await texts(sql`SELECT epoch_us("at"), k, v FROM rows.events ORDER BY _seq`),
-    late: late.toSorted(),
+    rows,
+    late,
     windows,
-    watermarkUs: platform.engine.status().datasets[0]?.watermarkUs ?? null,
+    watermarkUs:
+      platform.engine.status().datasets.find((one) => one.name === "events")?.watermarkUs ?? null,
   };
 }
 
@@ -175,7 +189,16 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
     return JSON.stringify(String(value));
   };
   const line = (values: readonly (Value | undefined)[]): string => values.map(text).join(" ");
-  const rows = outcome.datasets.get("events");
+  const relations = [...plan.datasets, ...plan.streams].map(({ name, columns }) => {
+    const found = outcome.datasets.get(name) ?? outcome.streams.get(name);
+    const values = (row: Row): readonly (Value | undefined)[] =>
+      columns.map((one) => row[one.name]);
+    const rows = (found?.rows ?? []).map(({ row }) => line(values(row)));
+    const late = (found?.lateRows ?? []).map((one) =>
+      line([one.window, one.startUs, ...values(one.row), one.watermarkUs]),
+    );
+    return { name, rows, late: late.toSorted() };
+  });
   const windows = Object.fromEntries(
     plan.windows.map((window) => {
       const results = outcome.windows.get(window.name) ?? [];
@@ -192,14 +215,10 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
     }),
   );
   return {
-    rows: (rows?.rows ?? []).map(({ row }) => line([row["at"], row["k"], row["v"]])),
-    late: (rows?.lateRows ?? [])
-      .map((one) =>
-        line([one.window, one.startUs, one.row["at"], one.row["k"], one.row["v"], one.watermarkUs]),
-      )
-      .toSorted(),
+    rows: Object.fromEntries(relations.map(({ name, rows }) => [name, rows])),
+    late: Object.fromEntries(relations.map(({ name, late }) => [name, late])),
     windows,
-    watermarkUs: rows?.watermarkUs ?? null,
+    watermarkUs: outcome.datasets.get("events")?.watermarkUs ?? null,
   };
 }
 
@@ -207,6 +226,7 @@ test.each([
   ["any windows", randomPlan, RUNS],
   ["sessions", randomSessionPlan, Math.ceil(RUNS / 3)],
   ["windows over windows", randomNestedPlan, Math.ceil(RUNS / 3)],
+  ["streams", randomStreamPlan, Math.ceil(RUNS / 3)],
 ] as const)(
   `the engine agrees with the oracle on %s (seed ${SEED})`,
   async (_, plans, numRuns) => {
@@ -217,7 +237,8 @@ test.each([
           const { seen, script, totals } = await perform(plan, steps, directory);
           const outcome = runOracle(plan, script);
           expect(seen).toEqual(expected(plan, outcome));
-          expect(totals.duplicates).toBe(outcome.datasets.get("events")?.duplicates.length ?? 0);
+          const dropped = [...outcome.datasets.values()].flatMap((one) => one.duplicates);
+          expect(totals.duplicates).toBe(dropped.length);
           expect(totals.accepted + totals.rejected + totals.duplicates).toBe(totals.received);
         } finally {
           await rm(directory, { recursive: true, force: true });

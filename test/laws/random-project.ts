@@ -17,6 +17,7 @@ import {
   max,
   min,
   session,
+  stream,
   sum,
   tumbling,
 } from "../../src/index.ts";
@@ -43,6 +44,7 @@ export type Step =
   | { readonly kind: "restart" };
 
 export interface SentBatch {
+  readonly dataset: string;
   readonly producer: string;
   readonly rows: readonly SentRow[];
 }
@@ -144,9 +146,30 @@ export const randomNestedPlan: fc.Arbitrary<Plan> = fc
     }));
   });
 
+/** A stream over a stream, and windows over both, over rows that stay or are replaced. */
+export const randomStreamPlan: fc.Arbitrary<Plan> = fc
+  .tuple(
+    projectSpec.filter(({ windows }) => windows.every(({ size }) => size[0] !== "")),
+    fc.constantFrom(null, col("v").gt(0), col("k").ne("a").and(col("v").isNotNull())),
+    fc.constantFrom(null, col("big").or(col("k").eq("b")), col("v").ne(1)),
+    fc.constantFrom("lower", "upper"),
+  )
+  .map(([spec, where, upperWhere, read]) =>
+    planOf(spec, undefined, read, {
+      lower: stream({
+        from: "events",
+        ...(where === null ? {} : { where }),
+        select: { at: "at", k: "k", v: col("v").plus(1), big: col("v").gt(1) },
+      }),
+      upper: stream({ from: "lower", ...(upperWhere === null ? {} : { where: upperWhere }) }),
+    }),
+  );
+
 function planOf(
   spec: ProjectSpec,
   above: (lowest: WindowSpec) => Readonly<Record<string, unknown>> = () => ({}),
+  read = "events",
+  streams: Readonly<Record<string, unknown>> = {},
 ): Plan {
   const rows = dataset({
     columns,
@@ -163,25 +186,25 @@ function planOf(
       : { dedup: { by: [...spec.dedup.by], within: spec.dedup.within } }),
   } as never);
   const windows = Object.fromEntries(
-    spec.windows.map((window, index) => [`w${index}`, windowOf(window, spec.key.length > 0)]),
+    spec.windows.map((window, index) => [`w${index}`, windowOf(window, spec.key.length > 0, read)]),
   );
   const [lowest] = spec.windows;
   const all = { ...windows, ...(lowest === undefined ? {} : above(lowest)) };
   return resolveProject(
-    defineProject({ name: "random", datasets: { events: rows }, windows: all } as never),
+    defineProject({ name: "random", datasets: { events: rows }, streams, windows: all } as never),
   );
 }
 
-function windowOf(spec: WindowSpec, hasKey: boolean): unknown {
+function windowOf(spec: WindowSpec, hasKey: boolean, from: string): unknown {
   const [size = "", every] = spec.size;
   // Sessions are refused over rows that are replaced.
-  if (size === "" && hasKey) return windowOf({ ...spec, size: ["1m"] }, hasKey);
+  if (size === "" && hasKey) return windowOf({ ...spec, size: ["1m"] }, hasKey, from);
   const isCalendar = /day|week|month|quarter/.test(size);
   const build = (every === undefined ? tumbling : size === "" ? session : hopping) as (
     spec: never,
   ) => unknown;
   return build({
-    from: "events",
+    from,
     ...(size === "" ? { gap: every } : every === undefined ? { size } : { size, every }),
     ...(isCalendar ? { timezone: spec.zone } : {}),
     ...(spec.by === "none"
@@ -235,6 +258,7 @@ const row: fc.Arbitrary<SentRow> = fc.record({
 });
 
 const batch: fc.Arbitrary<SentBatch> = fc.record({
+  dataset: fc.constant("events"),
   producer: fc.constantFrom("", "", "p", "q"),
   rows: fc.array(row, { minLength: 1, maxLength: 6 }),
 });

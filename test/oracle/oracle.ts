@@ -13,6 +13,7 @@ import {
   type Value,
 } from "./value.ts";
 import { type LateRow, type WindowResult } from "./result.ts";
+import { OracleStreams, type StreamOutcome } from "./streams.ts";
 import { OracleWindows } from "./windows.ts";
 
 export type ScriptEntry =
@@ -40,17 +41,21 @@ export interface DatasetOutcome {
 
 export interface OracleOutcome {
   readonly datasets: ReadonlyMap<string, DatasetOutcome>;
+  readonly streams: ReadonlyMap<string, StreamOutcome>;
   /** The latest revision of every published result, by window name; sorted by start and group. */
   readonly windows: ReadonlyMap<string, readonly WindowResult[]>;
 }
 
 export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOutcome {
+  const watermarkOf = (name: string): bigint | null => datasets.get(name)?.watermarkUs ?? null;
+  const streams = new OracleStreams(plan, watermarkOf);
   const datasets = new Map(
-    plan.datasets.map((dataset) => [dataset.name, new OracleDataset(plan, dataset)]),
+    plan.datasets.map((dataset) => [dataset.name, new OracleDataset(plan, dataset, streams)]),
   );
   for (const entry of script) {
     if (entry.kind === "tick") {
       for (const dataset of datasets.values()) dataset.tick(entry.receivedAtUs);
+      streams.advance();
       continue;
     }
     const dataset = datasets.get(entry.dataset);
@@ -58,16 +63,18 @@ export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOut
     dataset.batch(entry.producer ?? "", entry.receivedAtUs, entry.rows);
   }
   const windows = new Map<string, readonly WindowResult[]>();
-  for (const dataset of datasets.values()) {
-    for (const [name, results] of dataset.windows.results(plan.windows)) windows.set(name, results);
+  for (const one of [...datasets.values(), ...streams.all]) {
+    for (const [name, results] of one.windows.results(plan.windows)) windows.set(name, results);
   }
   const outcomes = [...datasets].map(([name, dataset]) => [name, dataset.outcome()] as const);
-  return { datasets: new Map(outcomes), windows };
+  const followed = streams.all.map((stream) => [stream.plan.name, stream.outcome()] as const);
+  return { datasets: new Map(outcomes), streams: new Map(followed), windows };
 }
 
 class OracleDataset {
   readonly windows: OracleWindows;
   readonly #plan: DatasetPlan;
+  readonly #streams: OracleStreams;
   readonly #producers: Producers;
   /** Every accepted row, replaced ones included: they count for duplicates. */
   readonly #accepted: StoredRow[] = [];
@@ -75,8 +82,9 @@ class OracleDataset {
   readonly #deadLetters: { input: OracleInput; reason: string }[] = [];
   readonly #duplicates: Row[] = [];
 
-  constructor(plan: Plan, dataset: DatasetPlan) {
+  constructor(plan: Plan, dataset: DatasetPlan, streams: OracleStreams) {
     this.#plan = dataset;
+    this.#streams = streams;
     this.#producers = new Producers(dataset.watermark);
     this.windows = new OracleWindows(plan.windows.filter((window) => window.from === dataset.name));
   }
@@ -137,8 +145,13 @@ class OracleDataset {
     this.#accepted.push(stored);
     this.#newest.set(identityOfKey, stored);
     this.windows.add(stored, replaced, this.#producers.watermarkUs, this.#stored());
-    this.#producers.see(producer, stored.eventTimeUs, receivedAtUs);
+    const progress = (): void => this.#producers.see(producer, stored.eventTimeUs, receivedAtUs);
+    this.#streams.follow(this.#plan.name, stored, progress);
     this.windows.advance(this.#producers.watermarkUs, this.#stored());
+  }
+
+  get watermarkUs(): bigint | null {
+    return this.#producers.watermarkUs;
   }
 
   #stored(): readonly StoredRow[] {

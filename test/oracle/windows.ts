@@ -25,9 +25,12 @@ export class OracleWindows {
     );
   }
 
-  /** A row is stored; `watermarkUs` is what it met, `stored` holds it already. */
+  /**
+   * A row is stored; `watermarkUs` is what it met, `stored` holds it already. One that only takes
+   * back what it replaces is not stored.
+   */
   add(
-    row: StoredRow,
+    row: StoredRow & { readonly takesBack?: boolean },
     replaced: StoredRow | undefined,
     watermarkUs: bigint | null,
     stored: readonly StoredRow[],
@@ -90,7 +93,7 @@ class OneWindow {
   }
 
   add(
-    row: StoredRow,
+    row: StoredRow & { readonly takesBack?: boolean },
     replaced: StoredRow | undefined,
     watermarkUs: bigint | null,
     stored: readonly StoredRow[],
@@ -99,7 +102,7 @@ class OneWindow {
     const late = new Map<bigint, LateRow>();
     const dirty = new Map<string, Group>();
     for (const [version, isOwn] of [
-      [row, true],
+      [row.takesBack === true ? undefined : row, true],
       [replaced, false],
     ] as const) {
       if (version === undefined || !this.#takes(version.row)) continue;

@@ -46,6 +46,7 @@ export function planOf(
     formatVersion: 1,
     name: "test",
     datasets,
+    streams: [],
     windows,
     sinks: [],
     alerts: [],

@@ -17,17 +17,23 @@ export const check = defineCommand({
   ],
   run: async ({ options, output, terminal }) => {
     const { plan, path } = await readPlan(options, terminal);
-    const { name, datasets, windows, fingerprint } = plan;
+    const { name, datasets, streams, windows, fingerprint } = plan;
     output.json({
       ok: true,
       path,
       name,
       fingerprint,
       datasets: names(datasets),
+      streams: names(streams),
       windows: names(windows),
     });
-    const parts = `${showMany(datasets.length, "dataset")}, ${showMany(windows.length, "window")}`;
-    output.line(`${output.paint.green("✓")} ${output.paint.bold(name)} is right: ${parts}`);
+    const parts = [
+      showMany(datasets.length, "dataset"),
+      ...(streams.length === 0 ? [] : [showMany(streams.length, "stream")]),
+      showMany(windows.length, "window"),
+    ];
+    const mark = output.paint.green("✓");
+    output.line(`${mark} ${output.paint.bold(name)} is right: ${parts.join(", ")}`);
     output.line(output.paint.dim(`  ${path}`));
   },
 });

@@ -33,15 +33,21 @@ export function datasetRoutes(app: FastifyInstance, door: Door): void {
   });
 }
 
-/** `kind` is dataset, window, dead_letters or late_rows; `status` is there for the first two. */
+/**
+ * `kind` is dataset, stream, window, alert, dead_letters or late_rows; `status` is there for two.
+ */
 function described(plan: DatasetPlan, door: Door): object {
   const status = door.rooms.engine.status();
   const dataset = status.datasets.find((one) => one.name === plan.name);
   const window = status.windows.find((one) => one.name === plan.name);
+  const { streams, alerts } = door.plan;
+  const is = (list: readonly { readonly name: string }[]): boolean =>
+    list.some((one) => one.name === plan.name);
   const side = plan.name.slice(plan.name.lastIndexOf(".") + 1);
+  const other = is(streams) ? "stream" : is(alerts) ? "alert" : side;
   return {
     name: plan.name,
-    kind: dataset !== undefined ? "dataset" : window !== undefined ? "window" : side,
+    kind: dataset !== undefined ? "dataset" : window !== undefined ? "window" : other,
     eventTime: plan.eventTime,
     key: plan.key,
     columns: plan.columns.map(({ name, type, nullable }) => ({

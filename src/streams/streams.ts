@@ -1,0 +1,242 @@
+/** A stage that keeps streams right as batches arrive: rows that follow from other rows. */
+import { sql, type Sql } from "../core/sql.ts";
+import { type AppliedRows, type Stage } from "../engine/stage.ts";
+import { type Transaction } from "../engine/transaction.ts";
+import { type DatasetPlan, type Plan, type StreamPlan } from "../plan/plan.ts";
+import { streamsInOrder } from "../plan/stream-plan.ts";
+import { emit, type Emitted } from "./emit.ts";
+import { batchRows, withMet } from "./met.ts";
+import {
+  advance,
+  expire,
+  NO_PROGRESS,
+  type Progress,
+  progressFromState,
+  type ProgressState,
+  progressToState,
+} from "./watermark.ts";
+
+interface StreamState {
+  readonly datasets: Readonly<Record<string, ProgressState>>;
+  /** Streams whose rows are those of all that is stored. */
+  readonly ready: readonly string[];
+}
+
+export interface StreamStage extends Stage {
+  /** Whether some stream has never looked at rows that are stored: a tick makes it catch up. */
+  readonly hasNewStreams: boolean;
+}
+
+export function streamStage(plan: Plan): StreamStage {
+  return new FollowingStage(plan);
+}
+
+class FollowingStage implements StreamStage {
+  readonly name = "streams";
+  readonly #plan: Plan;
+  /** Each after those that it reads. */
+  readonly #streams: readonly StreamPlan[];
+  #progress = new Map<string, Progress>();
+  #progressDraft = new Map<string, Progress>();
+  #ready = new Set<string>();
+  #readyDraft = new Set<string>();
+  #derived: AppliedRows[] = [];
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#streams = streamsInOrder(plan.streams);
+  }
+
+  async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
+    if (this.#streams.length === 0) return [];
+    await this.#catchUp(tx, rows.receivedAtUs, rows);
+    const dataset = this.#dataset(rows.dataset);
+    const before = this.#progressOf(dataset.name);
+    const after = advance(before, dataset.watermark, {
+      producer: rows.producer,
+      minUs: rows.eventTimeUs.min,
+      maxUs: rows.eventTimeUs.max,
+      receivedAtUs: rows.receivedAtUs,
+    });
+    this.#progressDraft.set(dataset.name, after);
+    const met = withMet(tx, dataset, rows, before, ["_seq"]);
+    await this.#follow(tx, [{ ...rows, derived: { watermarkUs: after.watermarkUs, met } }]);
+    return [];
+  }
+
+  async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
+    if (this.#streams.length === 0) return;
+    await this.#catchUp(tx, receivedAtUs, null);
+    for (const dataset of this.#plan.datasets) {
+      const before = this.#progressOf(dataset.name);
+      const after = expire(before, dataset.watermark, receivedAtUs);
+      if (after === before) continue;
+      this.#progressDraft.set(dataset.name, after);
+      const { watermarkUs } = after;
+      await this.#follow(tx, [timeOnly(tx, dataset.name, receivedAtUs, watermarkUs)]);
+    }
+  }
+
+  /** Streams that are new to the project are computed from the rows that are already there. */
+  async #catchUp(tx: Transaction, receivedAtUs: bigint, rows: AppliedRows | null): Promise<void> {
+    for (const stream of this.#streams) {
+      if (this.#isReady(stream.name)) continue;
+      this.#readyDraft.add(stream.name);
+      // Rows that are just coming in are followed by themselves.
+      const beforeSeq = rows?.dataset === stream.from ? rows.firstSeq : tx.nextSeq(stream.from);
+      const stored = tx.relation(stream.from, { beforeSeq });
+      const emitted = await emit(tx, stream, {
+        rows: sql`(SELECT ${columnsOf(tx, stream.from)}, row_number() OVER (ORDER BY _seq) - 1 AS _place
+          FROM ${stored} AS s)`,
+        isThere: sql`TRUE`,
+        span: beforeSeq,
+        repeats: "never",
+      });
+      const watermarkUs = this.#watermarkOf(stream.name);
+      const time = timeOnly(tx, stream.name, receivedAtUs, watermarkUs);
+      this.#derived.push({ ...time, ...applied(emitted, null) });
+    }
+  }
+
+  /** Carries rows on to all streams that follow from them. */
+  async #follow(tx: Transaction, rows: readonly AppliedRows[]): Promise<void> {
+    const all = [...rows];
+    for (const stream of this.#streams) {
+      for (const one of all.filter(({ dataset }) => dataset === stream.from)) {
+        const next = await this.#next(tx, stream, one);
+        all.push(next);
+        this.#derived.push(next);
+      }
+    }
+  }
+
+  /** One row of the stream for each of its source, at the same place among them. */
+  async #next(tx: Transaction, stream: StreamPlan, from: AppliedRows): Promise<AppliedRows> {
+    const watermarkUs = this.#watermarkOf(stream.name);
+    const time = timeOnly(tx, stream.name, from.receivedAtUs, watermarkUs);
+    if (from.rows === 0) return time;
+    const place = sql`_seq - ${sql.literal(from.firstSeq)} AS _place`;
+    const isAlive = tx.table(stream.from).stored.hasTombstones ? sql`NOT _deleted` : sql`TRUE`;
+    const emitted = await emit(tx, stream, {
+      rows: batchRows(tx, from, sql`${columnsOf(tx, stream.from)}, ${place}`),
+      isThere: isAlive,
+      span: from.endSeq - from.firstSeq,
+      repeats: "check",
+    });
+    const shift = sql.literal(emitted.firstSeq - from.firstSeq);
+    const met = sql`(SELECT _seq + ${shift} AS _seq, _wm FROM ${from.derived?.met ?? sql.empty} AS f)`;
+    const { disorder } = from.eventTimeUs;
+    return {
+      ...time,
+      ...applied(emitted, disorder),
+      producer: from.producer,
+      derived: { watermarkUs, met },
+    };
+  }
+
+  /** How far event time has come in a dataset or a stream. */
+  #watermarkOf(name: string): bigint | null {
+    const stream = this.#streams.find((one) => one.name === name);
+    if (stream !== undefined) return this.#watermarkOf(stream.from);
+    return this.#progressOf(name).watermarkUs;
+  }
+
+  #dataset(name: string): DatasetPlan {
+    const dataset = this.#plan.datasets.find((one) => one.name === name);
+    if (dataset === undefined) throw new Error(`the plan has no dataset ${name}`);
+    return dataset;
+  }
+
+  #progressOf(dataset: string): Progress {
+    return this.#progressDraft.get(dataset) ?? this.#progress.get(dataset) ?? NO_PROGRESS;
+  }
+
+  #isReady(stream: string): boolean {
+    return this.#ready.has(stream) || this.#readyDraft.has(stream);
+  }
+
+  takeDerived(): readonly AppliedRows[] {
+    return this.#derived.splice(0);
+  }
+
+  commit(): void {
+    for (const [name, progress] of this.#progressDraft) this.#progress.set(name, progress);
+    for (const name of this.#readyDraft) this.#ready.add(name);
+    this.rollback();
+  }
+
+  rollback(): void {
+    this.#progressDraft = new Map();
+    this.#readyDraft = new Set();
+    this.#derived = [];
+  }
+
+  get hasNewStreams(): boolean {
+    return this.#streams.some(({ name }) => !this.#ready.has(name)) && this.#progress.size > 0;
+  }
+
+  state(): StreamState {
+    return {
+      datasets: Object.fromEntries(
+        [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
+      ),
+      ready: [...this.#ready],
+    };
+  }
+
+  restore(state: unknown): void {
+    const { datasets, ready } = state as StreamState;
+    this.#progress = new Map(
+      Object.entries(datasets).map(([name, one]) => [name, progressFromState(one)]),
+    );
+    this.#ready = new Set(ready);
+    this.rollback();
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return { ...this.state() };
+  }
+}
+
+function columnsOf(tx: Transaction, relation: string): Sql {
+  return sql.join(tx.table(relation).columnNames.map((name) => sql.id(name)));
+}
+
+/** No rows: event time alone goes on. What comes with it was never late. */
+function timeOnly(
+  tx: Transaction,
+  dataset: string,
+  receivedAtUs: bigint,
+  watermarkUs: bigint | null,
+): AppliedRows {
+  const table = tx.table(dataset);
+  const firstSeq = tx.nextSeq(dataset);
+  const met = sql`(SELECT _seq, CAST(NULL AS BIGINT) AS _wm FROM ${table.memoryTable(table.generation)} AS t)`;
+  return {
+    dataset,
+    firstSeq,
+    endSeq: firstSeq,
+    rows: 0,
+    eventTimeUs: { min: 0n, max: 0n, disorder: null },
+    producer: "",
+    receivedAtUs,
+    derived: { watermarkUs, met },
+  };
+}
+
+function applied(
+  { minUs, maxUs, ...range }: Emitted,
+  disorder: bigint | null,
+): Pick<AppliedRows, "firstSeq" | "endSeq" | "rows" | "eventTimeUs"> {
+  return { ...range, eventTimeUs: { min: minUs, max: maxUs, disorder } };
+}
+
+/** The stage's state after streams were removed, or are to be computed again. */
+export function withStreams(
+  state: unknown,
+  dropped: ReadonlySet<string>,
+  datasets: StreamState["datasets"],
+): StreamState {
+  const { ready } = (state ?? { ready: [] }) as Pick<StreamState, "ready">;
+  return { datasets, ready: ready.filter((name) => !dropped.has(name)) };
+}
