@@ -37,6 +37,7 @@ export { type NewRow, type Row } from "./project/row.ts";
 export { secret, type Secret, type SecretText, type SinkDefinition } from "./project/sink.ts";
 export { email, type EmailSpec } from "./project/sink-email.ts";
 export { file, type FileSpec } from "./project/sink-file.ts";
+export { influxdb, type InfluxdbSpec } from "./project/sink-influxdb.ts";
 export { postgres, type PostgresSpec } from "./project/sink-postgres.ts";
 export { slack, type SlackSpec } from "./project/sink-slack.ts";
 export { redis, type RedisSpec } from "./project/sink-redis.ts";

@@ -7,6 +7,7 @@ import { isRecord } from "./resolve-dataset.ts";
 import { type SinkPlan } from "./sink-plan.ts";
 import { resolveEmail } from "./sinks/email.ts";
 import { resolveFile } from "./sinks/file.ts";
+import { resolveInfluxdb } from "./sinks/influxdb.ts";
 import { resolvePostgres } from "./sinks/postgres.ts";
 import { resolveRedis } from "./sinks/redis.ts";
 import { type ResolveSink, type SinkBase } from "./sinks/sink-base.ts";
@@ -28,6 +29,7 @@ export interface Delivered {
 const KINDS: { readonly [K in SinkPlan["kind"]]: ResolveSink<Extract<SinkPlan, { kind: K }>> } = {
   email: resolveEmail,
   file: resolveFile,
+  influxdb: resolveInfluxdb,
   postgres: resolvePostgres,
   slack: resolveSlack,
   redis: resolveRedis,

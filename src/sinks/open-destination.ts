@@ -29,6 +29,8 @@ export async function openDestination(
       const { FileSink } = await import("./file-sink.ts");
       return new FileSink(sink, { engine, folder, epoch: outbox.epochOf(sink.from) });
     }
+    case "influxdb":
+      return (await import("./influxdb.ts")).openInfluxdb(sink, own);
     case "postgres":
       return await (await import("./postgres.ts")).openPostgres(sink, own);
     case "email":

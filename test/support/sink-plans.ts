@@ -1,4 +1,5 @@
 /** Plans of sinks for tests that open a destination by itself. */
+import { type InfluxdbPlan } from "../../src/plan/sinks/influxdb.ts";
 import { type PostgresPlan } from "../../src/plan/sinks/postgres.ts";
 import { type RedisPlan } from "../../src/plan/sinks/redis.ts";
 import { type SinkBase } from "../../src/plan/sinks/sink-base.ts";
@@ -35,6 +36,26 @@ export function redisPlan(rest: Partial<RedisPlan> = {}): RedisPlan {
     layout: { kind: "hash", prefix: "named:", ttlUs: null },
     batch: 100,
     timeoutUs: 10_000_000,
+    ...rest,
+  };
+}
+
+export function influxdbPlan(rest: Partial<InfluxdbPlan> = {}): InfluxdbPlan {
+  return {
+    kind: "influxdb",
+    ...BASE,
+    url: "",
+    target: { version: 1, database: "named", retentionPolicy: null },
+    token: null,
+    user: null,
+    password: null,
+    measurement: "named",
+    tags: null,
+    mayOverwrite: false,
+    decimals: "float",
+    batch: 5000,
+    timeoutUs: 30_000_000,
+    allowPrivateAddresses: true,
     ...rest,
   };
 }

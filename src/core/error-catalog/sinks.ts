@@ -16,6 +16,11 @@ export const SINKS_ERRORS = {
     "42P17",
     "Make the receiver's table or index fit; the sink goes on by itself, or `kurobe sinks retry`.",
   ),
+  KRB_SINKS_POINTS: user(
+    400,
+    "42P10",
+    "Name tags that tell rows apart, or say mayOverwrite: true where the last one may win.",
+  ),
   KRB_SINKS_DENIED: external(
     502,
     "28000",
