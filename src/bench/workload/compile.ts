@@ -1,6 +1,12 @@
 /** Operations as bytes with holes: what does not change is laid out once. */
 import { KurobeError } from "../../core/errors.ts";
-import { KEY_SOURCES, type NumberSource, type Part, readCommand } from "./placeholder.ts";
+import {
+  KEY_SOURCES,
+  type NumberSource,
+  type Part,
+  readCommand,
+  withPrefix,
+} from "./placeholder.ts";
 import { largestBytes } from "./value-size.ts";
 import { DIGITS, type Keyspace, type Operation, type Workload } from "./workload.ts";
 
@@ -77,7 +83,7 @@ function compileOperation(
   }
   const writer = new PieceWriter(keyPrefix(workload.prefix, keyspace), keyspace, options);
   for (const step of operation.steps) {
-    const args = readCommand(step);
+    const args = readCommand(withPrefix(step, workload.prefix));
     if (args.length === 0) throw wrong(operation, "has an empty command");
     writer.command(args);
   }

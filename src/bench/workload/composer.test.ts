@@ -173,6 +173,15 @@ describe("operations of several steps", () => {
     expect(seen.size).toBe(403);
   });
 
+  it("write the prefix of the run into names of their own", () => {
+    const operations = [
+      { ...(workload.operations[1] ?? raise()), weight: 1, steps: [["GET", "{prefix}config"]] },
+    ];
+    expect(commandsOf(compose({ ...workload, operations }, 1).bytes)).toEqual([
+      ["GET", "p:config"],
+    ]);
+  });
+
   it.each([
     [["GET", "{rand:9-3}"], /\{rand:9-3\} is no placeholder/],
     [["GET", "{kei}"], /\{kei\} is no placeholder: did you mean "key"/],

@@ -45,7 +45,7 @@ describe("a workload file", () => {
         "    lookup: true",
         "    then: write",
         "  write: { weight: 0, command: [SET, '{samekey}', 'a b {rand:5-9}'], structure: string, size: 1k }",
-        'setup: ["CONFIG RESETSTAT"]',
+        `setup: [[SCRIPT, LOAD, "local t = {key} return 1"]]`,
       ].join("\n"),
     );
     const { workload, labels } = await loadWorkload(path, "p:");
@@ -83,7 +83,7 @@ describe("a workload file", () => {
           missOn: 0,
         },
       ],
-      setup: [["CONFIG", "RESETSTAT"]],
+      setup: [["SCRIPT", "LOAD", "local t = {key} return 1"]],
     });
     expect(labels).toEqual({ write: { structure: "string", size: 1000 } });
   });

@@ -52,6 +52,7 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
 export const PLACEHOLDERS = [
   ...NUMBER_SOURCES,
   "value",
+  "prefix",
   "rand:n",
   "rand:from-to",
   "counter",
@@ -61,6 +62,14 @@ export const PLACEHOLDERS = [
 
 const MAX_REPEAT = 10_000;
 const MAX_RANDOM = 2 ** 31 + 1;
+
+/** Stands for the prefix of the run's keys, and is known before anything is drawn. */
+const PREFIX = "{prefix}";
+
+/** For names that a command writes out in full: `["PUBLISH", "{prefix}news", "{value}"]`. */
+export function withPrefix(args: readonly string[], prefix: string): readonly string[] {
+  return args.map((arg) => arg.replaceAll(PREFIX, prefix));
+}
 
 /**
  * The arguments of a command, with `{keys:10}` written out as ten keys. Throws KRB_BENCH_WORKLOAD

@@ -48,7 +48,7 @@ export function pubsubWorkload(options: PubsubOptions): Workload {
         name: "PUBLISH",
         keyspace: "",
         weight: 1,
-        steps: [["PUBLISH", `${prefix}channel:{member}`, "{now}{value}"]],
+        steps: [["PUBLISH", "{prefix}channel:{member}", "{now}{value}"]],
         expect: EXPECTATIONS.integer,
         missOn: 0,
       },

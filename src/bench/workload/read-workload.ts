@@ -4,7 +4,7 @@ import { KurobeError } from "../../core/errors.ts";
 import { didYouMean } from "../../plan/problem.ts";
 import { type OperationLabel } from "../run/run-plan.ts";
 import { EXPECTATIONS, MISSES } from "./operation-table.ts";
-import { readCommand } from "./placeholder.ts";
+import { readCommand, withPrefix } from "./placeholder.ts";
 import { parseCount, parseDistribution, parseShare, parseValueSize } from "./read-words.ts";
 import { splitCommand } from "./split-command.ts";
 import { type Keyspace, type Operation, type Workload } from "./workload.ts";
@@ -77,7 +77,7 @@ export function readWorkload(written: unknown, otherwise: string, prefix: string
     operations: Object.entries(operations).map(([each, spec]) =>
       reader.operation(each, spec, names, Object.keys(operations)),
     ),
-    setup: (setup ?? []).map((each, index) => reader.command(each, ["setup", index])),
+    setup: (setup ?? []).map((each, index) => reader.plain(each, ["setup", index])),
   };
   if (names.length === 0) reader.add(["keyspaces"], "has none: name one with its number of keys");
   if (!workload.operations.some(({ weight }) => weight > 0)) {
@@ -137,15 +137,20 @@ class SpecReader {
     };
   }
 
-  /** Its arguments; placeholders are looked at, and stay. */
-  command(spec: CommandSpec, path: SpecPath): readonly string[] {
+  /** Its arguments, as they are written: what is sent before the run has no placeholders. */
+  plain(spec: CommandSpec, path: SpecPath): readonly string[] {
     const args = typeof spec === "string" ? splitCommand(spec) : spec.map(String);
     if (args === undefined) {
       this.add(path, "has a quote that is not closed, or something right behind one");
-      return [];
     }
+    return args ?? [];
+  }
+
+  /** Its arguments; placeholders are looked at, and stay. */
+  #command(spec: CommandSpec, path: SpecPath): readonly string[] {
+    const args = this.plain(spec, path);
     try {
-      readCommand(args);
+      readCommand(withPrefix(args, ""));
     } catch (error) {
       if (!(error instanceof KurobeError)) throw error;
       this.add(path, error.message);
@@ -158,17 +163,17 @@ class SpecReader {
       this.add(path, "takes either command or commands");
       return [];
     }
-    if (spec.command !== undefined) return [this.command(spec.command, [...path, "command"])];
+    if (spec.command !== undefined) return [this.#command(spec.command, [...path, "command"])];
     return (spec.commands ?? []).map((each, index) =>
-      this.command(each, [...path, "commands", index]),
+      this.#command(each, [...path, "commands", index]),
     );
   }
 
   #fill(spec: string | readonly CommandSpec[], path: SpecPath): readonly (readonly string[])[] {
     const steps =
       typeof spec === "string"
-        ? [this.command(spec, path)]
-        : spec.map((each, index) => this.command(each, [...path, index]));
+        ? [this.#command(spec, path)]
+        : spec.map((each, index) => this.#command(each, [...path, index]));
     if (!(steps[0] ?? []).some((arg) => arg.includes("{key}"))) {
       this.add(path, "has to make a key: its first command needs {key}");
     }

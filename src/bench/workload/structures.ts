@@ -63,6 +63,7 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
     row("HGETALL", "list", "HGETALL {key}", LOOKS),
     row("HINCRBY", "integer", "HINCRBY {key} count 1"),
     row("HEXISTS", "integer", "HEXISTS {key} {member}"),
+    row("HDEL+HSET", "integer", "HDEL {key} {member} | HSET {samekey} {samemember} {value}"),
   ],
   set: [
     row("SISMEMBER", "integer", "SISMEMBER {key} {member}"),
@@ -70,6 +71,7 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
     row("SREM+SADD", "integer", "SREM {key} {member} | SADD {samekey} {samemember}"),
     row("SCARD", "integer", "SCARD {key}"),
     row("SRANDMEMBER", "value", "SRANDMEMBER {key}", LOOKS),
+    row("SINTER", "list", "SINTER {key} {key}"),
     row("SINTERCARD", "integer", "SINTERCARD 2 {key} {key} LIMIT 100"),
     row("SMEMBERS", "list", "SMEMBERS {key}", LOOKS),
   ],
@@ -80,6 +82,8 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
     row("ZRANK", "any", "ZRANK {key} {member}", LOOKS),
     row("ZRANGE 0 9", "list", "ZRANGE {key} 0 9 WITHSCORES", LOOKS),
     row("ZRANGEBYSCORE", "list", "ZRANGEBYSCORE {key} {score} +inf LIMIT 0 10"),
+    row("ZCOUNT", "integer", "ZCOUNT {key} {score} +inf"),
+    row("ZREVRANGE 0 9", "list", "ZREVRANGE {key} 0 9 WITHSCORES", LOOKS),
     row("ZREM+ZADD", "integer", "ZREM {key} {member} | ZADD {samekey} {score} {samemember}"),
     row("ZCARD", "integer", "ZCARD {key}"),
   ],
@@ -88,6 +92,11 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
     row("XRANGE 10", "list", "XRANGE {key} - + COUNT 10", LOOKS),
     row("XREVRANGE 10", "list", "XREVRANGE {key} + - COUNT 10", LOOKS),
     row("XREAD 10", "list or null", "XREAD COUNT 10 STREAMS {key} 0", LOOKS),
+    row(
+      "XADD+XREADGROUP",
+      "list or null",
+      "XADD {key} MAXLEN ~ {size} * field {value} | XREADGROUP GROUP readers one COUNT 1 NOACK STREAMS {samekey} >",
+    ),
     row("XLEN", "integer", "XLEN {key}"),
   ],
   bitmap: [
@@ -95,10 +104,12 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
     row("GETBIT", "integer", "GETBIT {key} {rand:size}"),
     row("BITCOUNT", "integer", "BITCOUNT {key}"),
     row("BITPOS", "integer", "BITPOS {key} 1"),
+    row("BITFIELD", "list", "BITFIELD {key} INCRBY u1 {rand:size} 1"),
   ],
   hyperloglog: [
     row("PFADD", "integer", "PFADD {key} {member}"),
     row("PFCOUNT", "integer", "PFCOUNT {key}"),
+    row("PFCOUNT 2", "integer", "PFCOUNT {key} {key}"),
   ],
   geo: [
     row("GEOADD", "integer", "GEOADD {key} 0.{rand:999999} 0.{rand:999999} {member}"),
@@ -199,7 +210,10 @@ function fillOf(structure: Structure, size: number): readonly (readonly string[]
       return [["SET", "{key}", "0"]];
     // One command adds one entry; a thousand of them make a stream.
     case "stream":
-      return Array.from({ length: size }, () => ["XADD", "{key}", "*", "field", "{value}"]);
+      return [
+        ...Array.from({ length: size }, () => ["XADD", "{key}", "*", "field", "{value}"]),
+        ["XGROUP", "CREATE", "{key}", "readers", "$"],
+      ];
     case "geo":
       return Array.from({ length: size }, () => [
         ...["GEOADD", "{key}", "0.{rand:999999}", "0.{rand:999999}", "{newmember}"],
