@@ -1,13 +1,18 @@
 /** What a project file imports. */
 export {
+  approxCountDistinct,
+  approxQuantile,
   avg,
   count,
   countDistinct,
   first,
   last,
   max,
+  median,
   min,
+  quantile,
   sum,
+  top,
   type Aggregate,
   type Measure,
 } from "./project/aggregate.ts";

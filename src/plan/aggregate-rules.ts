@@ -15,6 +15,7 @@ type Rule = (argument: Expression, problems: Problems) => ColumnType | undefined
 const RULES: Readonly<Record<AggregateFunction, Rule>> = {
   count: () => PLAIN_TYPES.int64,
   countDistinct: (argument, problems) => ordered(argument, problems) && PLAIN_TYPES.int64,
+  approxCountDistinct: (argument, problems) => ordered(argument, problems) && PLAIN_TYPES.int64,
   sum: (argument, problems) => {
     const type = summable(argument, problems);
     if (type?.kind === "decimal") return { kind: "decimal", precision: 38, scale: type.scale };
@@ -25,6 +26,9 @@ const RULES: Readonly<Record<AggregateFunction, Rule>> = {
   max: ordered,
   first: (argument) => argument.type,
   last: (argument) => argument.type,
+  quantile: (argument, problems) => numeric(argument, problems) && PLAIN_TYPES.float64,
+  approxQuantile: (argument, problems) => numeric(argument, problems) && PLAIN_TYPES.float64,
+  top: (argument, problems) => ordered(argument, problems) && PLAIN_TYPES.json,
 };
 
 const NAMES = Object.keys(RULES) as AggregateFunction[];
@@ -68,6 +72,11 @@ function summable({ type }: Expression, problems: Problems): ColumnType | undefi
         '.cast("decimal(38, 18)")',
       );
     default:
-      return problems.add(typeName(type), "a number", 'convert it, as in .cast("float64")');
+      return numeric({ type }, problems);
   }
+}
+
+function numeric({ type }: Pick<Expression, "type">, problems: Problems): ColumnType | undefined {
+  if (["int32", "int64", "float64", "decimal"].includes(type.kind)) return type;
+  return problems.add(typeName(type), "a number", 'convert it, as in .cast("float64")');
 }

@@ -136,8 +136,13 @@ export function explainExpression(node: Expression | Aggregate): string {
       return node.type.kind === "text" ? JSON.stringify(node.value) : String(node.value);
     case "aggregate": {
       const argument = node.argument === null ? "" : explainExpression(node.argument);
+      const rest = [
+        ...(node.probability === undefined ? [] : [String(node.probability)]),
+        ...(node.top?.columns ?? []).map((one) => one.name),
+      ];
+      const told = [...(node.top === undefined ? [] : [String(node.top.n)]), argument, ...rest];
       const where = node.where === null ? "" : ` where ${explainExpression(node.where)}`;
-      return `${node.function}(${argument}${where})`;
+      return `${node.function}(${told.join(", ")}${where})`;
     }
     case "call": {
       const parts = node.arguments.map((one) => explainExpression(one));

@@ -52,15 +52,25 @@ export type ScalarOperator =
 export type AggregateFunction =
   | "count"
   | "countDistinct"
+  | "approxCountDistinct"
   | "sum"
   | "avg"
   | "min"
   | "max"
   | "first"
-  | "last";
+  | "last"
+  | "quantile"
+  | "approxQuantile"
+  | "top";
+
+export interface ColumnExpression {
+  readonly kind: "column";
+  readonly name: string;
+  readonly type: ColumnType;
+}
 
 export type Expression =
-  | { readonly kind: "column"; readonly name: string; readonly type: ColumnType }
+  | ColumnExpression
   | { readonly kind: "constant"; readonly value: Constant; readonly type: ColumnType }
   | {
       readonly kind: "call";
@@ -81,6 +91,12 @@ export type Aggregate =
       readonly argument: Expression | null;
       readonly where: Expression | null;
       readonly type: ColumnType;
+      /** Of quantiles: from 0 to 1. */
+      readonly probability?: number | undefined;
+      /** Of `top`: how many rows, and what is shown of them beside the value. */
+      readonly top?:
+        | { readonly n: number; readonly columns: readonly ColumnExpression[] }
+        | undefined;
     }
   | { readonly kind: "constant"; readonly value: Constant; readonly type: ColumnType }
   | {

@@ -1,7 +1,13 @@
 /** The aggregates in DuckDB: none depends on the order in which threads meet the rows. */
 import { assert } from "../core/errors.ts";
 import { sql, type Sql } from "../core/sql.ts";
-import { type Aggregate, type AggregateFunction, type Expression } from "./expression.ts";
+import {
+  type Aggregate,
+  type AggregateFunction,
+  type ColumnExpression,
+  type Expression,
+} from "./expression.ts";
+import { approxCountDistinct, approxQuantile, quantile, top } from "./print-rank.ts";
 import { printScalar, printStored, printUnchecked } from "./print-scalar.ts";
 import { decimalSum, filterOf, floatSum, POSITIONS, sum, type SumInput } from "./print-sum.ts";
 
@@ -21,7 +27,10 @@ export type BaseAggregate = Extract<Aggregate, { readonly kind: "aggregate" }>;
 
 /** An aggregate's argument and the condition on its rows. */
 export interface AggregateInput extends SumInput {
+  readonly aggregate: BaseAggregate;
   readonly scope: AggregateScope;
+  /** Another column of the row. */
+  readonly column: (column: ColumnExpression) => Sql;
 }
 
 type Printer = (input: AggregateInput) => Sql;
@@ -63,7 +72,9 @@ export function aggregateInput(
     where: conditionOf(aggregate, scope),
     expression: argument,
     seq: scope.seq,
+    aggregate,
     scope,
+    column: (column) => printRow(column, scope, printStored),
   };
 }
 
@@ -106,6 +117,10 @@ const PRINTERS: Readonly<Record<AggregateFunction, Printer>> = {
   max: ({ value, where }) => sql`max(${value})${filterOf(where)}`,
   first: ({ value, where, scope }) => sql`arg_min(${value}, ${orderOf(scope)})${filterOf(where)}`,
   last: ({ value, where, scope }) => sql`arg_max(${value}, ${orderOf(scope)})${filterOf(where)}`,
+  approxCountDistinct,
+  quantile,
+  approxQuantile,
+  top: (input) => top(input, orderOf(input.scope)),
 };
 
 export function orderOf(scope: AggregateScope): Sql {

@@ -14,6 +14,13 @@ import {
   type BaseAggregate,
   conditionOf,
 } from "./print-aggregate.ts";
+import {
+  approxCountDistinctParts,
+  approxQuantileParts,
+  quantileParts,
+  type RankParts,
+  topParts,
+} from "./print-rank.ts";
 import { printStored } from "./print-scalar.ts";
 import {
   decimalParts,
@@ -118,7 +125,15 @@ const FINALS: Readonly<Record<AggregateFunction, Final>> = {
     keep(sql`max(${value})${filterOf(where)}`, (name) => sql`max(${name})`),
   first: (input, keep, { order }) => pickOf(input, keep, order, "min"),
   last: (input, keep, { order }) => pickOf(input, keep, order, "max"),
+  approxCountDistinct: (input, keep) => rankOf(approxCountDistinctParts(input), keep),
+  quantile: (input, keep) => rankOf(quantileParts(input), keep),
+  approxQuantile: (input, keep) => rankOf(approxQuantileParts(input), keep),
+  top: (input, keep, { order }) => rankOf(topParts(input, order), keep),
 };
+
+function rankOf({ partial, merge, result }: RankParts, keep: Keep): Sql {
+  return result(keep(partial, merge));
+}
 
 function and(where: Sql | null, condition: Sql): Sql {
   return where === null ? condition : sql`${where} AND ${condition}`;

@@ -4,6 +4,7 @@ import { type ExpressionNode } from "../project/expression.ts";
 import { PLAIN_TYPES, typeName } from "./column-type.ts";
 import { aggregateType } from "./aggregate-rules.ts";
 import { type Aggregate, type Expression, type ScalarOperator } from "./expression.ts";
+import { resolveOptions } from "./resolve-aggregate.ts";
 import { constantNode, type Operand, type TypedNode } from "./operands.ts";
 import { OPERATOR_RULES } from "./operator-rules.ts";
 import { type ColumnPlan } from "./plan.ts";
@@ -179,7 +180,8 @@ function resolveAggregate(
   const result = aggregateType(node.function, argument, at);
   if (result === undefined) return undefined;
   const { function: name, type } = result;
-  return { kind: "aggregate", function: name, argument, where, type };
+  const told = resolveOptions(name, node.options ?? {}, scope.columns, at);
+  return told && { kind: "aggregate", function: name, argument, where, type, ...told };
 }
 
 function resolveCondition(

@@ -282,7 +282,7 @@ function resultColumns(
     ...measures.map(({ name, type, aggregate }) => ({
       name,
       type,
-      nullable: !(aggregate.kind === "aggregate" && aggregate.function.startsWith("count")),
+      nullable: !(aggregate.kind === "aggregate" && /count/i.test(aggregate.function)),
     })),
     { name: "revision", type: int64, nullable: false },
   ];

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { isKurobeError } from "../core/errors.ts";
 import {
+  approxCountDistinct,
+  approxQuantile,
   avg,
   coalesce,
   col,
@@ -11,9 +13,12 @@ import {
   first,
   hopping,
   max,
+  median,
   min,
+  quantile,
   session,
   sum,
+  top,
   tumbling,
   when,
 } from "../index.ts";
@@ -462,6 +467,10 @@ describe("types of measures", () => {
     expect(found(first("extra"))).toBe("json");
     expect(found(sum("price").dividedBy(count()))).toBe("float64");
     expect(found(count().where(col("isOpen")).gt(3))).toBe("boolean");
+    expect(found(approxCountDistinct("symbol"))).toBe("int64");
+    expect(found(median("price"))).toBe("float64");
+    expect(found(quantile("qty", 0.99).minus(approxQuantile("ratio", 0)))).toBe("float64");
+    expect(found(top(3, "price", ["symbol", "time"]))).toBe("json");
   });
 
   it("are refused with their place", () => {
@@ -472,5 +481,16 @@ describe("types of measures", () => {
     expect(found(max("price").minus(col("price") as never))).toContain("of a single row");
     expect(found(sum(count() as never))).toBe("x.sum: the aggregate count(…)");
     expect(found(sum(undefined as never))).toBe("x.sum: no argument");
+    expect(found(median("symbol"))).toBe("x.quantile: text");
+    expect(found(quantile("price", 99))).toBe("x.quantile: 99");
+    expect(found(approxQuantile("price", undefined as never))).toBe("x.approxQuantile: nothing");
+    expect(found(top(0, "price"))).toBe("x.top: 0");
+    expect(found(top(1.5, "price"))).toBe("x.top: 1.5");
+    expect(found(top(1001, "price"))).toBe("x.top: 1001");
+    expect(found(top(3, "extra"))).toBe("x.top: json");
+    expect(found(top(3, "price", ["symbl"]))).toBe('x.top.columns[0]: "symbl"');
+    expect(found(top(3, "price", ["symbol", "symbol"]))).toContain("a second column");
+    expect(found(top(3, "price", "symbol" as never))).toBe('x.top: "symbol"');
+    expect(found(top(3, "price").plus(1 as never))).toBe("x.plus[0]: json");
   });
 });

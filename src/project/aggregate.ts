@@ -1,5 +1,6 @@
 /** What a window measures: aggregates over its rows, and arithmetic over them. */
-import { Expression, nodeOf, type ExpressionNode } from "./expression.ts";
+import { type JsonValue } from "./column.ts";
+import { type AggregateOptions, Expression, nodeOf, type ExpressionNode } from "./expression.ts";
 import { type ColumnOf, type PickOf, type SumOf } from "./result.ts";
 
 /** An aggregate or an expression over aggregates. */
@@ -22,6 +23,7 @@ interface AggregateNode {
   readonly function: string;
   readonly argument: ExpressionNode | null;
   readonly where: ExpressionNode | null;
+  readonly options?: AggregateOptions | undefined;
 }
 
 /** One aggregate; `where` narrows the rows that it sees. */
@@ -43,14 +45,19 @@ export class Aggregate<C extends string, R> extends Expression<C, "window", R> {
   }
 }
 
-function aggregate<C extends string, R>(name: string, argument: unknown): Aggregate<C, R> {
+function aggregate<C extends string, R>(
+  name: string,
+  argument: unknown,
+  options?: AggregateOptions,
+): Aggregate<C, R> {
   const node: ExpressionNode | null =
     argument === undefined
       ? null
       : typeof argument === "string"
         ? { kind: "column", name: argument }
         : nodeOf(argument);
-  return new Aggregate<C, R>({ kind: "aggregate", function: name, argument: node, where: null });
+  const base = { kind: "aggregate", function: name, argument: node, where: null } as const;
+  return new Aggregate<C, R>(options === undefined ? base : { ...base, options });
 }
 
 /** How many rows; with an argument, how many where it is not null. */
@@ -63,6 +70,55 @@ export function count<A extends Argument<string> = never>(
 /** How many different values, exactly; null is none. */
 export function countDistinct<A extends Argument<string>>(argument: A): Aggregate<Read<A>, number> {
   return aggregate("countDistinct", argument);
+}
+
+/**
+ * About how many different values, with a standard error of 12 %; null is none. Takes as much
+ * memory for millions of values as for a hundred.
+ */
+export function approxCountDistinct<A extends Argument<string>>(
+  argument: A,
+): Aggregate<Read<A>, number> {
+  return aggregate("approxCountDistinct", argument);
+}
+
+/**
+ * The value below which a share of all values lies, as float64; null where no value is. `0.5` is
+ * the median; between two values it is interpolated.
+ */
+export function quantile<A extends Argument<string>>(
+  argument: A,
+  probability: number,
+): Aggregate<Read<A>, number | null> {
+  return aggregate("quantile", argument, { probability });
+}
+
+/** The quantile at one half. */
+export function median<A extends Argument<string>>(argument: A): Aggregate<Read<A>, number | null> {
+  return quantile(argument, 0.5);
+}
+
+/**
+ * A quantile of the values rounded to three digits, so it is wrong by at most 0.5 %. Takes bounded
+ * memory.
+ */
+export function approxQuantile<A extends Argument<string>>(
+  argument: A,
+  probability: number,
+): Aggregate<Read<A>, number | null> {
+  return aggregate("approxQuantile", argument, { probability });
+}
+
+/**
+ * The `n` rows with the greatest values, as a list of objects with `rank`, `value` and the columns;
+ * null where no value is. Of equal values the earlier row stands first.
+ */
+export function top<A extends Argument<string>, const C extends string = never>(
+  n: number,
+  argument: A,
+  columns: readonly C[] = [],
+): Aggregate<Read<A> | C, JsonValue> {
+  return aggregate("top", argument, { n, columns });
 }
 
 /**

@@ -25,7 +25,15 @@ export type ExpressionNode =
       readonly function: string;
       readonly argument: ExpressionNode | null;
       readonly where: ExpressionNode | null;
+      readonly options?: AggregateOptions | undefined;
     };
+
+/** What some aggregates are told beside their argument, as written. */
+export interface AggregateOptions {
+  readonly probability?: unknown;
+  readonly n?: unknown;
+  readonly columns?: unknown;
+}
 
 /** `row`: over the columns of one row. `window`: over the aggregates of a window's rows. */
 export type Level = "row" | "window";

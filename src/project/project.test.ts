@@ -11,8 +11,11 @@ import {
   first,
   last,
   max,
+  median,
   min,
+  quantile,
   sum,
+  top,
   tumbling,
   when,
   type NewRow,
@@ -140,6 +143,14 @@ describe("types", () => {
       readonly last: string | null;
       readonly revision: number;
     }>();
+    const best = tumbling({
+      from: bars,
+      size: "1h",
+      measure: { best: top(3, "n", ["symbol"]), usual: median("mean"), far: quantile("n", 0.9) },
+    });
+    expectTypeOf<Row<typeof best>["usual"]>().toEqualTypeOf<number | null>();
+    // @ts-expect-error: no column of the results
+    tumbling({ from: bars, size: "1h", measure: { x: top(3, "n", ["price"]) } });
     // @ts-expect-error: no column of the results
     tumbling({ from: bars, size: "1h", measure: { x: sum("price") } });
   });

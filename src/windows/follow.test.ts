@@ -7,7 +7,19 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PLATFORM_SETTINGS } from "../../test/support/served-platform.ts";
 import { sql } from "../core/sql.ts";
-import { column, count, dataset, defineProject, last, max, sum, tumbling } from "../index.ts";
+import {
+  col,
+  column,
+  count,
+  dataset,
+  defineProject,
+  hopping,
+  last,
+  max,
+  sum,
+  top,
+  tumbling,
+} from "../index.ts";
 import { resolveProject } from "../plan/resolve.ts";
 import { openPlatform, type Platform } from "../platform/open-platform.ts";
 
@@ -135,5 +147,37 @@ describe("windows over windows", () => {
     expect(await results("hours")).toHaveLength(2);
     await send("01T00:30:00Z c 4");
     expect(await results("days")).toEqual(["01 00:00 3 7 4 2 2"]);
+  });
+
+  it("rank the groups of each window, and again after a correction", async () => {
+    await platform[Symbol.asyncDispose]();
+    const counts = hopping({
+      from: orders,
+      size: "2m",
+      every: "1m",
+      by: { kind: col("id").substring(1, 1) },
+      measure: { n: count() },
+      allowedLateness: "1h",
+    });
+    const best = tumbling({
+      from: counts,
+      size: "1m",
+      measure: { kinds: top(2, "n", ["kind"]) },
+    });
+    await open(defineProject({ name: "p", datasets, windows: { counts, best } }));
+    const ranked = async (): Promise<readonly string[]> => {
+      await using connection = await platform.database.connect();
+      const found = await connection.values(
+        sql`SELECT strftime(window_start, '%M'), kinds->0->>'kind', kinds->0->>'value',
+                   kinds->1->>'kind', revision FROM best ORDER BY window_start`,
+      );
+      return found.map((row) => row.map(String).join(" "));
+    };
+    await send("01T00:01:10Z b1 1", "01T00:01:20Z a1 1", "01T00:01:30Z b2 1", "01T00:02:10Z c1 1");
+    await send("01T00:04:00Z z 1");
+    expect(await ranked()).toEqual(["00 b 2 a 1", "01 b 2 a 1", "02 c 1 null 1"]);
+    await send("01T00:01:40Z a2 1", "01T00:02:20Z a3 1");
+    // Of equal numbers the group that sorts first stands higher.
+    expect(await ranked()).toEqual(["00 a 2 b 2", "01 a 3 b 3", "02 a 1 c 2"]);
   });
 });

@@ -4,6 +4,8 @@
  */
 import * as fc from "fast-check";
 import {
+  approxCountDistinct,
+  approxQuantile,
   avg,
   col,
   column,
@@ -15,10 +17,13 @@ import {
   hopping,
   last,
   max,
+  median,
   min,
+  quantile,
   session,
   stream,
   sum,
+  top,
   tumbling,
 } from "../../src/index.ts";
 import { type Plan } from "../../src/plan/plan.ts";
@@ -141,7 +146,13 @@ export const randomNestedPlan: fc.Arbitrary<Plan> = fc
       upper: tumbling({
         from: "middle",
         size: upper,
-        measure: { n: sum("n"), parts: count(), close: last("close") },
+        measure: {
+          n: sum("n"),
+          parts: count(),
+          close: last("close"),
+          busiest: top(3, "n", ["open", "revision"]),
+          usual: median("n"),
+        },
       }),
     }));
   });
@@ -223,6 +234,11 @@ function windowOf(spec: WindowSpec, hasKey: boolean, from: string): unknown {
       high: max("at"),
       open: first("v"),
       close: last("k"),
+      about: approxCountDistinct("k"),
+      middle: median("v"),
+      most: quantile(col("v").cast("float64").dividedBy(3), 0.9),
+      nearly: approxQuantile("v", 0.3),
+      best: top(2, "v", ["k"]),
     },
     allowedLateness: spec.lateness,
     late: spec.late,

@@ -5,6 +5,7 @@ import { evaluate, evaluateCall } from "./expression.ts";
 import {
   compare,
   constantValue,
+  decimalText,
   fits,
   identity,
   type Decimal,
@@ -28,10 +29,8 @@ export function aggregateRows(aggregate: Aggregate, rows: readonly StoredRow[]):
 
 type Base = Extract<Aggregate, { readonly kind: "aggregate" }>;
 
-function baseAggregate(
-  { function: name, argument, where, type }: Base,
-  rows: readonly StoredRow[],
-): Value {
+function baseAggregate(aggregate: Base, rows: readonly StoredRow[]): Value {
+  const { function: name, argument, where, type } = aggregate;
   const seen = rows.filter((one) => where === null || evaluate(where, one.row) === true);
   if (argument === null) return BigInt(seen.length);
   const valued = seen
@@ -39,7 +38,9 @@ function baseAggregate(
     .filter((one) => one.value !== null);
   const values = valued.map((one) => one.value);
   if (name === "count") return BigInt(values.length);
-  if (name === "countDistinct") return BigInt(new Set(values.map(identity)).size);
+  // Exact for a few values; the random rows have no more.
+  if (name === "countDistinct" || name === "approxCountDistinct")
+    return BigInt(new Set(values.map(identity)).size);
   if (values.length === 0) return null;
   switch (name) {
     case "sum":
@@ -52,6 +53,12 @@ function baseAggregate(
       return values.reduce((a, b) => (compare(b, a) < 0 ? b : a));
     case "max":
       return values.reduce((a, b) => (compare(b, a) > 0 ? b : a));
+    case "quantile":
+      return quantile(values.map(numberOf), aggregate.probability ?? 0);
+    case "approxQuantile":
+      return nearest(values.map(numberOf).map(threeDigits), aggregate.probability ?? 0);
+    case "top":
+      return topRows(aggregate, valued);
     case "first":
     case "last": {
       const sorted = [...valued].sort((a, b) =>
@@ -60,6 +67,55 @@ function baseAggregate(
       return (name === "first" ? sorted[0] : sorted.at(-1))?.value ?? null;
     }
   }
+}
+
+function numberOf(value: Value): number {
+  return typeof value === "object" && value !== null ? decimalToFloat(value) : Number(value);
+}
+
+function quantile(values: readonly number[], probability: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = (sorted.length - 1) * probability;
+  const low = sorted[Math.floor(place)] ?? 0;
+  const high = sorted[Math.ceil(place)] ?? 0;
+  const share = place - Math.floor(place);
+  return low * (1 - share) + high * share;
+}
+
+function nearest(values: readonly number[], probability: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(1, Math.ceil(probability * sorted.length)) - 1] ?? null;
+}
+
+function threeDigits(value: number): number {
+  const size = Math.abs(value);
+  if (size === 0 || size > 1e300) return size === 0 ? 0 : value;
+  const digits = 2 - Number(size.toExponential().split("e")[1]);
+  const power = Number(`1e${Math.abs(digits)}`);
+  const rounded = digits < 0 ? Math.round(size / power) * power : Math.round(size * power) / power;
+  return Number.isFinite(rounded) ? Math.sign(value) * rounded : value;
+}
+
+/** The greatest values first; of equal ones the row that is earlier. */
+function topRows({ top }: Base, rows: readonly (StoredRow & { readonly value: Value })[]): string {
+  const sorted = rows.toSorted((a, b) => {
+    const order = compare(b.value, a.value);
+    if (order !== 0) return order;
+    if (a.eventTimeUs !== b.eventTimeUs) return a.eventTimeUs < b.eventTimeUs ? -1 : 1;
+    return a.seq - b.seq;
+  });
+  const shown = sorted.slice(0, top?.n).map(({ value, row }, index) => ({
+    rank: index + 1,
+    value: json(value),
+    ...Object.fromEntries((top?.columns ?? []).map(({ name }) => [name, json(row[name] ?? null)])),
+  }));
+  return JSON.stringify(shown);
+}
+
+function json(value: Value): unknown {
+  if (typeof value === "object" && value !== null) return decimalText(value);
+  if (typeof value !== "bigint") return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
 
 /** Without a type: as a number, for the mean. */

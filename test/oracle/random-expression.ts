@@ -179,6 +179,19 @@ export function measureNode(depth: number): Node {
   const aggregates = fc.oneof(
     aggregate(["count", "countDistinct", "min", "max", "first", "last"], expressionNode(1), where),
     aggregate(["sum", "avg"], argument, where),
+    fc
+      .tuple(
+        aggregate(["quantile", "approxQuantile"], argument, where),
+        fc.constantFrom(0, 0.1, 0.5, 0.75, 0.99, 1),
+      )
+      .map(([node, probability]) => ({ ...node, options: { probability } }) as ExpressionNode),
+    fc
+      .tuple(
+        aggregate(["top"], argument, where),
+        fc.constantFrom(1, 2, 5),
+        fc.constantFrom([], ["t"], ["l", "f", "d"]),
+      )
+      .map(([node, n, columns]) => ({ ...node, options: { n, columns } }) as ExpressionNode),
     where.map((one): ExpressionNode => ({
       kind: "aggregate",
       function: "count",
