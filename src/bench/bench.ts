@@ -3,3 +3,4 @@
  * two engines differ by beyond the noise of the machine.
  */
 export { measure, type MeasureStep } from "./run/measure.ts";
+export { sweep, type SweepStep } from "./run/sweep.ts";

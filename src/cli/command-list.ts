@@ -26,6 +26,7 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "sinks retry": async () => (await import("./commands/sinks.ts")).sinksRetry,
   "log verify": async () => (await import("./commands/log.ts")).logVerify,
   "log repair": async () => (await import("./commands/log.ts")).logRepair,
+  "bench agent": async () => (await import("./commands/bench-agent.ts")).benchAgent,
   "bench calibrate": async () => (await import("./commands/bench-calibrate.ts")).benchCalibrate,
   "bench kv": async () => (await import("./commands/bench-kv.ts")).benchKv,
   "bench pubsub": async () => (await import("./commands/bench-pubsub.ts")).benchPubsub,

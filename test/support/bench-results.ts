@@ -86,6 +86,7 @@ export function madeResult(made: MadeResult): BenchResult {
       timeseries: made.timeseries ?? [],
       slices: made.slices ?? [],
       sweep: [],
+      knee: null,
       client: {
         cpu_cores: 0.9,
         cpu_us_per_op: 6.5,
@@ -125,6 +126,7 @@ function configOf(made: MadeResult): BenchResult["config"] {
     seed: 42,
     pairs: made.slices === undefined ? null : made.slices.length,
     slice_ms: made.slices === undefined ? null : 100,
+    sweep: null,
   };
 }
 

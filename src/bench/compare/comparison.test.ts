@@ -163,6 +163,7 @@ describe("results of separate runs", () => {
       p99_ms: null,
       max_ms: null,
       client_cpu: null,
+      client_loop_delay_ms: null,
       server_cpu: null,
     }));
   const made = (name: string, ops: number) =>

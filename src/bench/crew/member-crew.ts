@@ -68,7 +68,7 @@ class MemberCrew implements Crew {
         if (share === undefined) throw new Error("each member needs a share");
         const answer = await this.#order(link, { kind: "open", share }, () => undefined);
         if (answer.kind === "lost") throw lostError(link, answer);
-        if (answer.kind === "failed") throw failureError(answer);
+        if (answer.kind === "failed") throw failureError(answer, link.name);
       }),
     );
   }
@@ -90,12 +90,12 @@ class MemberCrew implements Crew {
         this.#advance(station, onInterval);
       });
       if (answer.kind === "finished") {
-        results.push(answer.result);
+        results.push(inOurTime(answer.result, link.clockOffsetMs));
         return;
       }
       // What is left is no longer the load that was asked for.
       stop();
-      if (answer.kind === "failed") throw failureError(answer);
+      if (answer.kind === "failed") throw failureError(answer, link.name);
       const why = answer.kind === "lost" ? answer.why : "it did not run";
       const seconds = ((Date.now() - startAtMs) / 1000).toFixed(1);
       lost.push(`${link.name} was lost after ${seconds} s (${why})`);
@@ -170,7 +170,7 @@ function sharesOf(
 }
 
 function runFor(
-  { pace, durationMs, requests, intervalMs }: CrewRun,
+  { pace, durationMs, requests, intervalMs, drainMs }: CrewRun,
   index: number,
   count: number,
   startAtMs: number,
@@ -180,6 +180,7 @@ function runFor(
     durationMs: finite(durationMs),
     requests: Number.isFinite(requests) ? partOf(requests, index, count) : null,
     intervalMs: finite(intervalMs),
+    drainMs,
     startAtMs,
   };
 }
@@ -212,8 +213,14 @@ function mergeResults(results: readonly CrewResult[], lost: readonly string[]): 
   };
 }
 
-function failureError({ code, message, hint }: Failure): KurobeError {
-  return new KurobeError(code, message, hint === "" ? {} : { hint });
+function inOurTime(result: CrewResult, clockOffsetMs: number): CrewResult {
+  const startedMs = Date.parse(result.outcome.startedAt) - clockOffsetMs;
+  const startedAt = new Date(startedMs).toISOString();
+  return { ...result, outcome: { ...result.outcome, startedAt } };
+}
+
+export function failureError({ code, message, hint }: Failure, name: string): KurobeError {
+  return new KurobeError(code, `${name}: ${message}`, hint === "" ? {} : { hint });
 }
 
 function lostError({ name }: MemberLink, { why }: Lost): KurobeError {

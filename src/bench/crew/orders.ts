@@ -18,6 +18,7 @@ export interface RunOrder {
   readonly requests: number | null;
   /** Null: the whole run is one interval. */
   readonly intervalMs: number | null;
+  readonly drainMs?: number | undefined;
   /** Milliseconds since the epoch, by the member's own clock. */
   readonly startAtMs: number;
 }

@@ -16,6 +16,7 @@ function made(factor: number, name = "redis") {
     timeseries: Array.from({ length: 20 }, (_, index) => ({
       ...{ t_s: index + 1, ops: (200 + (index % 3)) / factor, errors: 0, max_ms: 1 },
       ...{ p50_ms: 0.15 * factor, p99_ms: 0.2 * factor, client_cpu: null, server_cpu: null },
+      client_loop_delay_ms: null,
     })),
   });
 }

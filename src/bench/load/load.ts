@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly durationMs: number;
   readonly requests: number;
   readonly intervalMs: number;
+  /** How long what was due in time may still wait for a connection; as long as the time limit. */
+  readonly drainMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
 }

@@ -19,6 +19,8 @@ export interface ClientEffort {
   /** Share of the time in which the event loop was busy, from 0 to 1; the busiest thread's. */
   readonly utilization: number;
   readonly gcMs: number;
+  /** How late the event loop was in 1 % of all looks; the latest thread's. */
+  readonly loopDelayP99Ms: number;
 }
 
 export type EndedBy = "duration" | "requests" | "interrupted" | "unreachable";
@@ -130,6 +132,7 @@ function addOutcomes(outcomes: readonly LoadOutcome[]): Omit<LoadOutcome, "elaps
       cpuMs: sum(({ client }) => client.cpuMs),
       utilization: Math.max(...outcomes.map(({ client }) => client.utilization)),
       gcMs: sum(({ client }) => client.gcMs),
+      loopDelayP99Ms: Math.max(...outcomes.map(({ client }) => client.loopDelayP99Ms)),
     },
   };
 }
@@ -167,7 +170,24 @@ export function mergeInterval(points: readonly IntervalPoint[]): IntervalPoint {
     p99Ms: whole.quantileMs(0.99),
     maxMs: whole.maxMs,
     histogram: encodeHistogram(whole),
+    cpuMs: ofAll(
+      points.map(({ cpuMs }) => cpuMs),
+      (all) => all.reduce((sum, ms) => sum + ms, 0),
+    ),
+    loopDelayMs: ofAll(
+      points.map(({ loopDelayMs }) => loopDelayMs),
+      (all) => Math.max(...all),
+    ),
   };
+}
+
+/** Of the numbers that are known; null where none is. */
+function ofAll(
+  numbers: readonly (number | null)[],
+  merge: (known: readonly number[]) => number,
+): number | null {
+  const known = numbers.filter((number) => number !== null);
+  return known.length === 0 ? null : merge(known);
 }
 
 export function mergeHistograms(texts: readonly string[]): LatencyHistogram {

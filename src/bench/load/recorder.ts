@@ -13,7 +13,16 @@ export interface IntervalPoint {
   readonly maxMs: number;
   /** All latencies of the stretch, as `encodeHistogram` writes them. */
   readonly histogram: string;
+  /** Processor time of the process; null where another thread reports it, or nobody. */
+  readonly cpuMs: number | null;
+  /** The longest that the event loop kept something waiting; null where nobody looked. */
+  readonly loopDelayMs: number | null;
 }
+
+/** What an interval cost the client. */
+export type IntervalEffort = Pick<IntervalPoint, "cpuMs" | "loopDelayMs">;
+
+const UNKNOWN_EFFORT: IntervalEffort = { cpuMs: null, loopDelayMs: null };
 
 /** How far a run is when an interval has ended. Plain data: threads and agents send it. */
 export interface LoadProgress {
@@ -84,7 +93,7 @@ export class Recorder {
   }
 
   /** Ends an interval: its latencies join the total. */
-  roll(nowMs: number): LoadProgress {
+  roll(nowMs: number, effort: IntervalEffort = UNKNOWN_EFFORT): LoadProgress {
     const whole = new LatencyHistogram();
     this.#current.forEach((histogram, index) => {
       whole.merge(histogram);
@@ -100,6 +109,7 @@ export class Recorder {
       p99Ms: whole.quantileMs(0.99),
       maxMs: whole.maxMs,
       histogram: encodeHistogram(whole),
+      ...effort,
     };
     this.#currentErrors = 0;
     this.#rolledMs = nowMs;

@@ -29,6 +29,8 @@ export interface LanesRun {
   readonly durationMs: number;
   readonly requests: number;
   readonly intervalMs: number;
+  /** How long what was due in time may still wait for a connection; as long as the time limit. */
+  readonly drainMs?: number | undefined;
   readonly random: Random;
   readonly signal?: AbortSignal | undefined;
   readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
@@ -46,7 +48,7 @@ export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
   const reconnecting = new AbortController();
   const meter = new EffortMeter({ isProcessMeasured: options.isProcessMeasured });
   const startedAt = new Date().toISOString();
-  const run = new Run(options, recorder, reconnecting.signal);
+  const run = new Run(options, { recorder, meter }, reconnecting.signal);
   const onAbort = (): void => run.end("interrupted");
   options.signal?.addEventListener("abort", onAbort);
   try {
@@ -56,7 +58,7 @@ export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
     reconnecting.abort();
   }
   const endMs = performance.now();
-  recorder.roll(endMs);
+  recorder.roll(endMs, meter.interval());
   return outcomeOf(recorder, {
     startedAt,
     elapsedMs: endMs - run.startMs,
@@ -69,6 +71,7 @@ export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
 class Run {
   readonly #options: LanesRun;
   readonly #recorder: Recorder;
+  readonly #meter: EffortMeter;
   readonly #pacer: ClosedLoop | OpenLoop;
   readonly #reconnecting: AbortSignal;
   #deadlineMs = 0;
@@ -79,9 +82,14 @@ class Run {
   startMs = 0;
   endedBy: EndedBy;
 
-  constructor(options: LanesRun, recorder: Recorder, signal: AbortSignal) {
+  constructor(
+    options: LanesRun,
+    { recorder, meter }: { readonly recorder: Recorder; readonly meter: EffortMeter },
+    signal: AbortSignal,
+  ) {
     this.#options = options;
     this.#recorder = recorder;
+    this.#meter = meter;
     this.#reconnecting = signal;
     this.endedBy = Number.isFinite(options.durationMs) ? "duration" : "requests";
     const shared = {
@@ -150,7 +158,7 @@ class Run {
 
   #watch(): void {
     const nowMs = performance.now();
-    const { lanes, timeoutMs, intervalMs, onInterval } = this.#options;
+    const { lanes, timeoutMs, intervalMs, onInterval, drainMs = timeoutMs } = this.#options;
     for (const lane of lanes) {
       if (lane.isBusy && nowMs - lane.sentMs > timeoutMs) {
         lane.fail("timeout", `no reply within ${timeoutMs} ms`);
@@ -161,11 +169,11 @@ class Run {
       this.end("unreachable");
     }
     // Without a reply nobody looks at the time; what waits in an open loop may still be sent.
-    const graceMs = this.#pacer.waiting > 0 ? timeoutMs : 0;
+    const graceMs = this.#pacer.waiting > 0 ? drainMs : 0;
     if (nowMs > this.#deadlineMs + graceMs && !this.#pacer.isDone) this.#pacer.stop();
     if (nowMs - this.#rolledMs >= intervalMs) {
       this.#rolledMs = nowMs;
-      const progress = this.#recorder.roll(nowMs);
+      const progress = this.#recorder.roll(nowMs, this.#meter.interval());
       onInterval?.(progress);
     }
     this.#settle();

@@ -9,6 +9,7 @@ import { ratioPlot } from "./ratio-plot.ts";
 import { type ReportGroup, type ReportLane, type ReportModel } from "./report-model.ts";
 import { REPORT_STYLE } from "./report-style.ts";
 import { settingsDifference } from "./settings-difference.ts";
+import { sweepCurves } from "./sweep-curves.ts";
 import { throughputBars } from "./throughput-bars.ts";
 import { timeSeries } from "./time-series.ts";
 
@@ -109,6 +110,7 @@ function groupCards(group: ReportGroup): Markup {
   const ratios = group.comparison === null ? null : ratioPlot(group.comparison.rows);
   const curves = percentileCurves(group);
   const series = timeSeries(group);
+  const sweep = sweepCurves(group);
   const from = group.lanes.some(({ result }) => result.stats.latency_ms.from === "intended")
     ? "from the time at which each request was due"
     : "from sending";
@@ -116,6 +118,7 @@ function groupCards(group: ReportGroup): Markup {
       <h3>Throughput</h3>
       ${throughputBars(group)} ${figuresTable(group)}
     </section>
+    ${card("Latency by rate", sweep?.plot ?? null, sweep?.note ?? null)}
     ${card("Ratios", ratios, "95 % intervals; inside the band, equal servers differ too.")}
     ${card("Latency by percentile", curves, `Measured ${from}.`)}
     ${card("Over the run", series, null)}`;

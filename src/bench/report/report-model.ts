@@ -55,7 +55,12 @@ export function reportModel(results: readonly BenchResult[], options: JudgedBy =
 
 /** Groups of one comparison are judged together: each figure more is one more to be wrong about. */
 function withComparisons(groups: readonly Ungraded[], options: JudgedBy): readonly ReportGroup[] {
-  const comparable = groups.filter(({ lanes }) => new Set(lanes.map(({ name }) => name)).size > 1);
+  const comparable = groups.filter(
+    ({ lanes }) =>
+      new Set(lanes.map(({ name }) => name)).size > 1 &&
+      // Two knees lie at different rates: their latencies are not to be held against each other.
+      lanes.every(({ result }) => result.config.sweep === null),
+  );
   const comparisons = new Map<Ungraded, Comparison>();
   for (const together of groupBy(comparable, runOf)) {
     const found = compareAll(
@@ -131,7 +136,8 @@ export function engineText({ engine_type, engine_version }: BenchResult): string
 function titleOf({ config }: BenchResult): string {
   const { workload, connections, pipeline, loop, rate } = config;
   const depth = pipeline === 1 ? "no pipelining" : `pipeline ${pipeline}`;
-  const pace = loop === "open" ? `, open loop at ${rate ?? 0}/s` : "";
+  const pace =
+    loop === "closed" ? "" : `, open loop at ${rate === null ? "rising rates" : `${rate}/s`}`;
   return `${workload.name}, ${connections} connections, ${depth}${pace}`;
 }
 

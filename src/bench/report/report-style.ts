@@ -47,6 +47,10 @@ svg .band { fill: var(--band); }
 svg .fill { fill: var(--own); }
 svg .stroke { fill: none; stroke: var(--own); stroke-width: 2; stroke-linejoin: round; }
 svg .thin { stroke-width: 1.4; }
+svg .dashed { stroke-dasharray: 4 3; }
+svg .limit { stroke: var(--soft); stroke-dasharray: 6 4; }
+svg .dot { fill: var(--own); stroke: var(--own); stroke-width: 1.5; }
+svg .dot.hollow { fill: var(--card); }
 svg .whisker { fill: none; stroke: var(--ink); stroke-width: 1.5; }
 .s0 { --own: var(--s0); } .s1 { --own: var(--s1); } .s2 { --own: var(--s2); }
 .s3 { --own: var(--s3); } .s4 { --own: var(--s4); } .s5 { --own: var(--s5); }

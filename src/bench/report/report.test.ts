@@ -148,7 +148,7 @@ describe("conclusions", () => {
         commands: [{ label: "GET", latenciesUs: latencies(100) }],
         timeseries: Array.from({ length: 12 }, (_, index) => ({
           ...{ t_s: index + 1, ops: 1000 + index, errors: 0, p50_ms: 1, p99_ms: 2, max_ms: 3 },
-          ...{ client_cpu: null, server_cpu: null },
+          ...{ client_cpu: null, client_loop_delay_ms: null, server_cpu: null },
         })),
       }),
     );

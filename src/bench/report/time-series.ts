@@ -18,6 +18,7 @@ type Points = readonly (readonly [number, number])[];
 interface Line {
   readonly lane: ReportLane;
   readonly points: Points;
+  readonly isDashed?: boolean;
 }
 
 /** Null where nothing was measured more than once. */
@@ -38,7 +39,8 @@ export function timeSeries(group: ReportGroup): Markup | null {
     name: `Operations a second, ${group.title}`,
     axis: isPaired ? "pair" : "s",
   });
-  if (tailValues.length < 2) return upper;
+  const cost = isPaired ? null : costPanels(group, x);
+  if (tailValues.length < 2) return html`${upper} ${cost}`;
   const lower = panel({
     lines: tails,
     x,
@@ -50,7 +52,37 @@ export function timeSeries(group: ReportGroup): Markup | null {
   return html`<p class="panel">Operations a second</p>
     ${upper}
     <p class="panel">p99 latency</p>
-    ${lower}`;
+    ${lower} ${cost}`;
+}
+
+/** A client that is the limit shows here: all of its core busy, its event loop late. */
+function costPanels(group: ReportGroup, x: Scale): Markup | null {
+  const cores = group.lanes.flatMap((lane) => [
+    { lane, points: momentsOf(lane, ({ server_cpu }) => server_cpu) },
+    { lane, points: momentsOf(lane, ({ client_cpu }) => client_cpu), isDashed: true },
+  ]);
+  const delays = group.lanes.map((lane) => ({
+    lane,
+    points: momentsOf(lane, ({ client_loop_delay_ms }) => client_loop_delay_ms),
+  }));
+  const draw = (lines: readonly Line[], show: (value: number) => string, name: string) => {
+    const values = lines.flatMap(({ points }) => points.map(([, value]) => value));
+    if (values.length < 2) return null;
+    const y = linearScale(Math.max(...values), [TOP + PANEL, TOP], 3);
+    return html`<p class="panel">${name}</p>
+      ${panel({ lines, x, y, show, name: `${name}, ${group.title}`, axis: "s" })}`;
+  };
+  return html`${draw(cores, (value) => String(value), "Processor cores: server, and dashed the client")}
+  ${draw(delays, showMs, "Longest delay of the client's event loop")}`;
+}
+
+type Moment = ReportLane["result"]["stats"]["timeseries"][number];
+
+function momentsOf({ result }: ReportLane, read: (moment: Moment) => number | null): Points {
+  return result.stats.timeseries.flatMap((moment) => {
+    const value = read(moment);
+    return value === null ? [] : [[moment.t_s, value] as const];
+  });
 }
 
 function ratesOf({ result }: ReportLane, isPaired: boolean): Points {
@@ -91,8 +123,8 @@ function panel({ lines, x, y, show, name, axis }: Panel): Markup {
       </text>`,
     )}
     ${lines.map(
-      ({ lane, points }) => html`<path
-        class="stroke thin s${lane.color % 6}"
+      ({ lane, points, isDashed }) => html`<path
+        class="stroke thin ${isDashed === true ? "dashed" : ""} s${lane.color % 6}"
         d="${pathThrough(points.map(([at, value]) => [x.at(at), y.at(value)]))}"
         ><title>${lane.name}</title></path
       >`,

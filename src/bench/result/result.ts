@@ -10,6 +10,15 @@ const amount = z.number().min(0);
 const instant = z.iso.datetime({ offset: true });
 const anything = z.record(z.string(), z.unknown());
 
+const sweepConfig = z.strictObject({
+  from: amount,
+  to: amount,
+  max_p99_ms: amount.describe("A rate with a higher p99, from the intended time, fails."),
+  min_achieved: amount.describe("A rate of which a smaller share was done fails."),
+  precision: amount.describe("The knee is known within this share."),
+  step_s: amount,
+});
+
 const config = z
   .strictObject({
     name: z.string().min(1).describe("Of the target, as given: `redis`, `valkey-8-tls`."),
@@ -33,6 +42,7 @@ const config = z
     seed: z.int(),
     pairs: count.nullable().describe("Of slices, in a paired comparison."),
     slice_ms: amount.nullable(),
+    sweep: sweepConfig.nullable().describe("Of a run whose rate was raised; `rate` is then null."),
   })
   .describe("What was asked for.");
 
@@ -77,6 +87,9 @@ const moment = z.strictObject({
   p99_ms: amount.nullable(),
   max_ms: amount.nullable(),
   client_cpu: amount.nullable().describe("Cores."),
+  client_loop_delay_ms: amount
+    .nullable()
+    .describe("The longest that the client's event loop kept something waiting."),
   server_cpu: amount.nullable().describe("Cores."),
 });
 
@@ -103,8 +116,20 @@ const sweepStep = z.strictObject({
   throughput_ops: amount,
   errors: count,
   latency_ms: latencySummary,
-  is_sustained: z.boolean().describe("The rate was met, and no backlog grew."),
+  is_sustained: z.boolean().describe("The rate was met, its p99 and errors within the limits."),
+  reason: z.string().nullable().describe("Why it was not."),
+  is_client_limited: z.boolean(),
 });
+
+const knee = z
+  .strictObject({
+    rate: amount,
+    throughput_ops: amount,
+    p99_ms: amount,
+    failed_rate: amount.nullable().describe("The lowest higher rate that was not sustained."),
+    is_client_limited: z.boolean(),
+  })
+  .describe("The highest rate of a sweep that was sustained; the other figures here are its.");
 
 const stats = z.strictObject({
   requests: count,
@@ -123,6 +148,7 @@ const stats = z.strictObject({
   timeseries: z.array(moment),
   slices: z.array(slice),
   sweep: z.array(sweepStep),
+  knee: knee.nullable(),
   client: z.strictObject({
     cpu_cores: amount.nullable(),
     cpu_us_per_op: amount.nullable(),

@@ -11,6 +11,7 @@ import {
 import { describeLatency } from "../result/latency-summary.ts";
 import { recordOf } from "../result/histogram-record.ts";
 import { type BenchResult, RESULT_SCHEMA_NAME } from "../result/result.ts";
+import { coresBetween, type CpuLook } from "../target/cpu-course.ts";
 import { type ServerFacts } from "../target/server-facts.ts";
 import { countersBetween, cpuBetween, type ServerReading } from "../target/server-meter.ts";
 import { showTarget } from "../target/target.ts";
@@ -26,6 +27,8 @@ export interface MeasuredRun {
   readonly fill: LoadOutcome | undefined;
   readonly before: ServerReading;
   readonly after: ServerReading;
+  /** The servers' processor time in the course of the run. */
+  readonly serverLooks?: readonly CpuLook[];
   readonly environment: BenchResult["environment"];
 }
 
@@ -111,6 +114,7 @@ function configOf(plan: RunPlan): BenchResult["config"] {
     seed: plan.seed,
     pairs: null,
     slice_ms: null,
+    sweep: null,
   };
 }
 
@@ -147,13 +151,14 @@ function statsOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["stats"
     slip_ms:
       outcome.slip === null ? null : describeLatency(decodeHistogram(outcome.slip), "intended"),
     by_command: Object.fromEntries(byCommand),
-    timeseries: timeseriesOf(outcome),
+    timeseries: timeseriesOf(run),
     slices: [],
     sweep: [],
+    knee: null,
     client: {
       cpu_cores: seconds === 0 ? null : outcome.client.cpuMs / outcome.elapsedMs,
       cpu_us_per_op: perOperation(outcome.client.cpuMs),
-      event_loop_delay_p99_ms: null,
+      event_loop_delay_p99_ms: outcome.client.loopDelayP99Ms,
       is_limited: isClientLimited(run, total),
     },
     server: {
@@ -190,18 +195,24 @@ function commandStats(
   };
 }
 
-function timeseriesOf({ points }: LoadOutcome): BenchResult["stats"]["timeseries"] {
-  return points.map((point) => {
+function timeseriesOf({
+  outcome,
+  serverLooks = [],
+}: MeasuredRun): BenchResult["stats"]["timeseries"] {
+  const originMs = Date.parse(outcome.startedAt);
+  return outcome.points.map((point) => {
+    const lengthMs = Math.max(1, point.endMs - point.startMs);
     const isEmpty = point.operations === 0;
     return {
       t_s: point.endMs / 1000,
-      ops: (point.operations / Math.max(1, point.endMs - point.startMs)) * 1000,
+      ops: (point.operations / lengthMs) * 1000,
       errors: point.errors,
       p50_ms: isEmpty ? null : point.p50Ms,
       p99_ms: isEmpty ? null : point.p99Ms,
       max_ms: isEmpty ? null : point.maxMs,
-      client_cpu: null,
-      server_cpu: null,
+      client_cpu: point.cpuMs === null ? null : point.cpuMs / lengthMs,
+      client_loop_delay_ms: point.loopDelayMs,
+      server_cpu: coresBetween(serverLooks, originMs + point.startMs, originMs + point.endMs),
     };
   });
 }

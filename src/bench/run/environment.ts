@@ -17,8 +17,7 @@ export function readEnvironment({ pinning, agents, stealShare }: EnvironmentFact
   const processors = cpus();
   const cpu = processors[0]?.model.trim() ?? arch();
   return {
-    // Tells runs of one machine from others', and no name to anybody.
-    host_id: createHash("sha256").update(`${hostname()} ${cpu}`).digest("hex").slice(0, 12),
+    host_id: hostId(),
     cpu,
     cores: Math.max(1, processors.length),
     memory_bytes: totalmem(),
@@ -31,6 +30,12 @@ export function readEnvironment({ pinning, agents, stealShare }: EnvironmentFact
     pinning,
     agents: [...agents],
   };
+}
+
+/** Tells runs of one machine from others', and no name to anybody. */
+export function hostId(): string {
+  const cpu = cpus()[0]?.model.trim() ?? arch();
+  return createHash("sha256").update(`${hostname()} ${cpu}`).digest("hex").slice(0, 12);
 }
 
 /** Processor time of the machine in ticks: all of it, and what other guests took. */

@@ -15,7 +15,7 @@ import { Lifetime } from "../../core/lifetime.ts";
 import { Random } from "../workload/random.ts";
 import { describeRun } from "./describe-run.ts";
 import { readEnvironment, readMachineTime, stealBetween } from "./environment.ts";
-import { openLoad, setUp } from "./measure.ts";
+import { openLoad, setUp } from "./stand.ts";
 import { type RunPlan } from "./run-plan.ts";
 
 export interface PairedTarget {

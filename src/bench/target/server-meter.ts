@@ -44,6 +44,18 @@ export class ServerMeter implements AsyncDisposable {
     }
   }
 
+  /** Processor time alone, for a look in the middle of a run: a short question. */
+  async readCpuMs(): Promise<number | null> {
+    try {
+      const replies = await Promise.all(this.#connections.map((each) => each.call("INFO", "cpu")));
+      return replies
+        .map((reply) => readingOf(typeof reply === "string" ? reply : "").cpuMs)
+        .reduce((sum, cpuMs) => (sum === null || cpuMs === null ? null : sum + cpuMs), 0);
+    } catch {
+      return null;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#connections) connection.destroy();
     await Promise.resolve();

@@ -1,8 +1,13 @@
 /** How hard, how long and with which random numbers: the same for all benchmark verbs. */
 import { randomBytes } from "node:crypto";
+import { checkToken, readAgentAddress } from "../../bench/crew/agent-wire.ts";
+import { type AgentsPlan } from "../../bench/crew/agents-crew.ts";
 import { type Pace } from "../../bench/load/run-lanes.ts";
+import { type SweepPlan } from "../../bench/run/sweep.ts";
+import { ownIdentity } from "../../bench/run/agent-identity.ts";
 import { type RunPlan } from "../../bench/run/run-plan.ts";
 import { type OptionSpecs, type OptionValues } from "../command.ts";
+import { type Terminal } from "../terminal.ts";
 import { readCount, readLengthMs, usage } from "./read-options.ts";
 
 export const LOAD_OPTIONS = {
@@ -13,6 +18,13 @@ export const LOAD_OPTIONS = {
     value: "n",
     prose: "Threads that share the connections; for servers that are faster than one of them.",
     defaultProse: "1",
+  },
+  agents: {
+    kind: "text",
+    value: "host:port,…",
+    prose:
+      "Machines where kurobe bench agent runs: they share connections and rate, this one makes the keys. " +
+      "KUROBE_BENCH_TOKEN is theirs.",
   },
   pipeline: {
     kind: "text",
@@ -35,7 +47,26 @@ export const LOAD_OPTIONS = {
     prose: "How operations of an open loop follow each other.",
     defaultProse: "constant",
   },
-  duration: { kind: "text", short: "d", value: "time", prose: "Length.", defaultProse: "10s" },
+  sweep: {
+    kind: "text",
+    value: "from-to",
+    prose:
+      "Raise the rate until the target does not keep up: 1k-1m. The highest rate of which 99 % is done, " +
+      "with a p99 within --max-p99, is the knee.",
+  },
+  "max-p99": {
+    kind: "text",
+    value: "time",
+    prose: "Of a sweep: rates with a higher p99, from when operations were due, fail.",
+    defaultProse: "10ms",
+  },
+  duration: {
+    kind: "text",
+    short: "d",
+    value: "time",
+    prose: "Length; in a sweep, of each rate.",
+    defaultProse: "10s, in a sweep 3s",
+  },
   requests: { kind: "text", short: "n", value: "n", prose: "End after so many operations." },
   warmup: {
     kind: "text",
@@ -83,6 +114,10 @@ export function readLoadPlan(options: LoadOptionValues): LoadPlan {
   if (duration !== undefined && requests !== undefined) {
     throw usage("--duration and --requests do not go together");
   }
+  const isSweep = options.sweep !== undefined;
+  if (isSweep && (requests !== undefined || options.rate !== undefined)) {
+    throw usage("--sweep sets rates and lengths itself: leave out --rate and --requests");
+  }
   return {
     connections: readCount("connections", options.connections ?? "50", 1, 10_000),
     depth: readCount("pipeline", options.pipeline ?? "1", 1, 10_000),
@@ -90,7 +125,7 @@ export function readLoadPlan(options: LoadOptionValues): LoadPlan {
     pace: readPace(options),
     durationMs:
       requests === undefined
-        ? readLengthMs("duration", duration ?? "10s")
+        ? readLengthMs("duration", duration ?? (isSweep ? "3s" : "10s"))
         : Number.POSITIVE_INFINITY,
     requests: requests === undefined ? Number.POSITIVE_INFINITY : readCount("requests", requests),
     warmupMs: readLengthMs("warmup", options.warmup ?? "1s"),
@@ -101,13 +136,43 @@ export function readLoadPlan(options: LoadOptionValues): LoadPlan {
   };
 }
 
-function readThreads({ threads = "1", connections = "50" }: LoadOptionValues): number {
+/** Rates are doubled, and then halved between good and bad until they are 5 % apart. */
+const SWEEP_STEPS = { factor: 2, precision: 0.05 } as const;
+
+/** Undefined without `--sweep`. */
+export function readSweep(options: LoadOptionValues): SweepPlan | undefined {
+  const { sweep, "max-p99": maxP99 } = options;
+  if (sweep === undefined) {
+    if (maxP99 === undefined) return undefined;
+    throw usage("--max-p99 belongs to a sweep: add --sweep 1k-1m");
+  }
+  const [from = "", to = ""] = sweep.split("-");
+  const rates = { from: readCount("sweep", from), to: readCount("sweep", to, 1, 10_000_000) };
+  if (rates.from > rates.to) throw usage(`--sweep ${sweep} ends before it begins`);
+  return { ...rates, ...SWEEP_STEPS, maxP99Ms: readLengthMs("max-p99", maxP99 ?? "10ms") };
+}
+
+function readThreads({ threads = "1", connections = "50", agents }: LoadOptionValues): number {
   const count = readCount("threads", threads, 1, 256);
-  if (count <= readCount("connections", connections, 1, 10_000)) return count;
+  const machines = agents?.split(",").length ?? 1;
+  if (count * machines <= readCount("connections", connections, 1, 10_000)) return count;
   throw usage(
-    `--threads ${threads} is more than the ${connections} connections`,
+    `${count * machines} threads are more than the ${connections} connections`,
     "Each thread needs a connection of its own: raise --connections.",
   );
+}
+
+export const TOKEN_VARIABLE = "KUROBE_BENCH_TOKEN";
+
+/** Undefined without `--agents`. */
+export function readAgents(
+  { agents }: LoadOptionValues,
+  { environment }: Terminal,
+): AgentsPlan | undefined {
+  if (agents === undefined) return undefined;
+  const addresses = agents.split(",").map((text) => readAgentAddress(text.trim()));
+  const token = checkToken(environment[TOKEN_VARIABLE] ?? "");
+  return { addresses, token, identity: ownIdentity() };
 }
 
 export function readPrefix({ prefix }: LoadOptionValues): string {
@@ -116,14 +181,16 @@ export function readPrefix({ prefix }: LoadOptionValues): string {
   throw usage("--prefix takes no braces and no spaces: they decide on slots of a cluster");
 }
 
-export function readPace({ rate, arrival }: Pick<LoadOptionValues, "rate" | "arrival">): Pace {
+export function readPace({
+  rate,
+  arrival: word,
+  sweep,
+}: Pick<LoadOptionValues, "rate" | "arrival"> & { readonly sweep?: string | undefined }): Pace {
+  const arrival = word === "poisson" ? "poisson" : "constant";
+  if (sweep !== undefined) return { kind: "open", perSecond: 1, arrival };
   if (rate === undefined) {
-    if (arrival !== undefined) throw usage("--arrival belongs to an open loop: add --rate");
+    if (word !== undefined) throw usage("--arrival belongs to an open loop: add --rate");
     return { kind: "closed" };
   }
-  return {
-    kind: "open",
-    perSecond: readCount("rate", rate, 1, 10_000_000),
-    arrival: arrival === "poisson" ? "poisson" : "constant",
-  };
+  return { kind: "open", perSecond: readCount("rate", rate, 1, 10_000_000), arrival };
 }

@@ -1,14 +1,15 @@
 /** Measures one workload on each target in turn, with a live bar, and says what came out. */
 import { join, resolve } from "node:path";
-import { measure, type MeasureStep } from "../../bench/bench.ts";
+import { measure, type MeasureStep, sweep, type SweepStep } from "../../bench/bench.ts";
 import { type RunPlan } from "../../bench/run/run-plan.ts";
 import { writeResult } from "../../bench/result/result-file.ts";
 import { type BenchResult } from "../../bench/result/result.ts";
+import { KurobeError } from "../../core/errors.ts";
 import { showCount } from "../figures.ts";
 import { type Output } from "../output.ts";
 import { type Progress } from "../progress.ts";
 import { type Terminal } from "../terminal.ts";
-import { type LoadOptionValues } from "./load-options.ts";
+import { type LoadOptionValues, readAgents, readSweep } from "./load-options.ts";
 import { resultName } from "./result-name.ts";
 import { showResults } from "./show-results.ts";
 import { type OpenTarget } from "./target-options.ts";
@@ -22,7 +23,10 @@ export interface BenchmarkRun {
   readonly output: Output;
 }
 
-/** Interrupted, it shows and writes what there is of the run that was going on, and no more. */
+/**
+ * Interrupted, it shows and writes what there is of the run that was going on, and no more. Throws
+ * KRB_BENCH_INCOMPLETE, after it has written the results, where one ended early by itself.
+ */
 export async function runBenchmark(run: BenchmarkRun): Promise<void> {
   const { targets, plans, terminal, output } = run;
   const all: BenchResult[] = [];
@@ -41,6 +45,10 @@ export async function runBenchmark(run: BenchmarkRun): Promise<void> {
   }
   output.json({ results: all, files });
   for (const file of files) output.line(output.paint.dim(`  ${file}`));
+  const broken = all.find(({ validity }) => validity.is_partial);
+  if (broken === undefined || terminal.signal.aborted) return;
+  const message = `${broken.config.name} was not measured to the end: ${broken.validity.reasons.join("; ")}`;
+  throw new KurobeError("KRB_BENCH_INCOMPLETE", message);
 }
 
 async function writeFiles(
@@ -57,11 +65,31 @@ async function writeFiles(
 async function measureShown(
   plan: RunPlan,
   pinning: string | null,
-  { terminal, output }: BenchmarkRun,
+  { options, terminal, output }: BenchmarkRun,
 ): Promise<BenchResult> {
   using progress = output.progress(`${plan.workload.name} ${plan.target.name}`);
-  const show = (step: MeasureStep): void => showStep(progress, step);
-  return await measure(plan, { signal: terminal.signal, onStep: show, pinning });
+  const agents = readAgents(options, terminal);
+  const shared = { signal: terminal.signal, pinning, agents };
+  const search = readSweep(options);
+  if (search === undefined) {
+    return await measure(plan, { ...shared, onStep: (step) => showStep(progress, step) });
+  }
+  return await sweep(plan, search, {
+    ...shared,
+    onStep: (step) => showSweepStep(progress, step),
+  });
+}
+
+function showSweepStep(progress: Progress, step: SweepStep): void {
+  if (step.kind === "stepped") return;
+  if (step.kind !== "measuring") {
+    showStep(progress, step);
+    return;
+  }
+  const { rate, bestRate, share, p99Ms } = step;
+  const so = bestRate === 0 ? "" : `, ${showCount(bestRate)} went well`;
+  const text = `${showCount(rate)} ops/s: p99 ${p99Ms.toFixed(2)} ms${so}`;
+  progress.update({ done: share, total: 1, text });
 }
 
 function showStep(progress: Progress, step: MeasureStep): void {

@@ -29,8 +29,45 @@ export function showResults(results: readonly BenchResult[], output: Output): vo
     ]),
   );
   output.line(output.paint.dim(legendOf(first)));
+  for (const result of results) showSweep(result, output);
   for (const result of results) showOperations(result, output);
   for (const result of results) showNotes(result, output);
+}
+
+function showSweep({ config, stats }: BenchResult, output: Output): void {
+  if (config.sweep === null) return;
+  const { green, dim, bold } = output.paint;
+  output.line();
+  output.line(bold(`${config.name}, rate by rate`));
+  output.table(
+    [
+      ...["rate", "done", "p50", "p99", "max", "errors"].map(
+        (name) => ({ name, align: "right" }) as const,
+      ),
+      { name: "" },
+    ],
+    stats.sweep
+      .toSorted((left, right) => left.rate - right.rate)
+      .map(({ rate, throughput_ops: done, latency_ms: latency, errors, ...step }) => [
+        showCount(rate),
+        showCount(Math.round(done)),
+        ...[latency.p50, latency.p99, latency.max].map((ms) => (ms === null ? "–" : showMs(ms))),
+        showCount(errors),
+        step.is_sustained ? green("ok") : dim(step.reason ?? ""),
+      ]),
+  );
+  output.line(kneeText(config.name, config.sweep.max_p99_ms, stats.knee));
+}
+
+function kneeText(name: string, maxP99Ms: number, knee: BenchResult["stats"]["knee"]): string {
+  const limit = `p99 within ${showMs(maxP99Ms)} ms`;
+  if (knee === null) return `${name} kept up with no rate, ${limit}.`;
+  const next =
+    knee.failed_rate === null
+      ? "and no rate failed"
+      : `and not with ${showCount(knee.failed_rate)}`;
+  const client = knee.is_client_limited ? " The client was the limit there: more threads." : "";
+  return `${name} keeps up with ${showCount(knee.rate)} ops/s, ${limit}, ${next}.${client}`;
 }
 
 function showOperations({ config, stats }: BenchResult, output: Output): void {
@@ -72,7 +109,9 @@ function titleOf({ config, stats }: BenchResult): string {
   const pace =
     loop === "closed"
       ? "closed loop"
-      : `open loop, ${showCount(rate ?? 0)} ops/s ${arrival ?? ""}`.trim();
+      : rate === null
+        ? `open loop at rising rates, ${arrival ?? ""}`
+        : `open loop, ${showCount(rate)} ops/s ${arrival ?? ""}`.trim();
   const length = `${stats.duration_s.toFixed(1)} s`;
   return `${workload.name}: ${pace}, ${connections} connections, pipeline ${pipeline}, ${length}`;
 }

@@ -50,6 +50,43 @@ export const BENCH_ERRORS = {
     "Change the workload; docs/bench-workloads.md lists what it takes.",
   ),
   KRB_BENCH_WORKLOAD_FILE: user(400, "58030", "Check the path of the workload file."),
+  KRB_BENCH_AGENT_ADDRESS: user(
+    400,
+    "22023",
+    "Write host:port, or [::1]:7475; 7475 may be left out.",
+  ),
+  KRB_BENCH_AGENT_BUSY: external(409, "55006", "Wait for its run to end, or name another agent."),
+  KRB_BENCH_AGENT_CLOCK: external(
+    409,
+    "55000",
+    "Let chrony or ntpd set the clocks of all machines, and keep coordinator and agents near.",
+  ),
+  KRB_BENCH_AGENT_LISTEN: external(503, "58000", "Choose another address with --listen."),
+  KRB_BENCH_AGENT_REFUSED: user(
+    401,
+    "28000",
+    "Give coordinator and agents the same KUROBE_BENCH_TOKEN.",
+  ),
+  KRB_BENCH_AGENT_TOKEN: user(
+    400,
+    "22023",
+    "Set KUROBE_BENCH_TOKEN to 16 characters or more, the same on all machines: openssl rand -hex 16.",
+  ),
+  KRB_BENCH_AGENT_UNREACHABLE: external(
+    503,
+    "08001",
+    "Check that kurobe bench agent runs there, the address, and what lies in between.",
+  ),
+  KRB_BENCH_AGENT_VERSION: user(
+    409,
+    "55000",
+    "Install the same version of Kurobe, and of Node's first number, on all machines.",
+  ),
+  KRB_BENCH_INCOMPLETE: external(
+    503,
+    "08006",
+    "Read the reasons in the result, mend them, and run it again.",
+  ),
   KRB_BENCH_MEMBER_LOST: external(
     503,
     "08006",

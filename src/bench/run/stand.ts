@@ -1,0 +1,174 @@
+/** A target that is ready to be measured: keys made, connections open, meters attached. */
+import { KurobeError } from "../../core/errors.ts";
+import { Lifetime } from "../../core/lifetime.ts";
+import { type AgentsPlan, openAgentsCrew } from "../crew/agents-crew.ts";
+import { type Crew, soloCrew } from "../crew/crew.ts";
+import { openThreadCrew } from "../crew/thread.ts";
+import { cleanKeys, fillKeys } from "../load/fill.ts";
+import { Load, type LoadOptions, type RunOptions } from "../load/load.ts";
+import { type LoadOutcome } from "../load/outcome.ts";
+import { type LoadProgress } from "../load/recorder.ts";
+import { Listeners } from "../pubsub/listeners.ts";
+import { openConnection } from "../resp/connection.ts";
+import { ReplyError } from "../resp/reply-reader.ts";
+import { type BenchResult } from "../result/result.ts";
+import { CpuCourse } from "../target/cpu-course.ts";
+import { readServerFacts, type ServerFacts } from "../target/server-facts.ts";
+import { ServerMeter } from "../target/server-meter.ts";
+import { showTarget, type Target } from "../target/target.ts";
+import { type Workload } from "../workload/workload.ts";
+import { describeRun, type MeasuredRun } from "./describe-run.ts";
+import { readEnvironment, readMachineTime, stealBetween } from "./environment.ts";
+import { type RunPlan } from "./run-plan.ts";
+
+/** What one run on a stand came to; `describe` makes a result of it. */
+export type StandRun = Omit<MeasuredRun, "plan" | "facts" | "fill" | "environment"> & {
+  readonly stealShare: number | null;
+};
+
+export interface StandOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Keys so far, of all. */
+  readonly onFill: (done: number, total: number) => void;
+  /** How the server is bound to processors, where we know. */
+  readonly pinning: string | null;
+  /** Who carries the load instead of this process. */
+  readonly agents?: AgentsPlan | undefined;
+}
+
+interface StandParts {
+  readonly plan: RunPlan;
+  readonly facts: ServerFacts;
+  readonly load: Load;
+  readonly meter: ServerMeter;
+  readonly listeners: Listeners | undefined;
+  readonly fill: LoadOutcome | undefined;
+  readonly crew: Crew;
+  readonly agents: readonly string[];
+  readonly pinning: string | null;
+}
+
+export class Stand implements AsyncDisposable {
+  readonly #parts: StandParts;
+  readonly #lifetime: Lifetime;
+  #insertEnds: readonly number[] = [];
+
+  private constructor(parts: StandParts, lifetime: Lifetime) {
+    this.#parts = parts;
+    this.#lifetime = lifetime;
+  }
+
+  /**
+   * Throws what target or workload are refused for. Interrupted, it has made a part of the keys.
+   */
+  static async open(plan: RunPlan, options: StandOptions): Promise<Stand> {
+    const { signal, onFill, pinning } = options;
+    const { workload, target } = plan;
+    await using opening = new Lifetime();
+    const facts = await readServerFacts(target);
+    const load = opening.own(await openLoad(plan));
+    const meter = opening.own(await ServerMeter.open(load.nodes));
+    const listeners = await Listeners.open(load.nodes, workload);
+    if (listeners !== undefined) opening.own(listeners);
+    await setUp(load.nodes, workload);
+    onFill(0, 0);
+    const fill = plan.isFilled
+      ? await fillKeys(load, workload, { signal, onProgress: onFill })
+      : undefined;
+    const { crew, agents } = await openCrew(plan, load, options.agents);
+    opening.own(crew);
+    const parts = { plan, facts, load, meter, listeners, fill, crew, agents, pinning };
+    return new Stand(parts, opening.move());
+  }
+
+  /** What is sent here counts for nothing. */
+  async warmUp(run: RunOptions): Promise<void> {
+    const { crew, listeners } = this.#parts;
+    const { insertEnds } = await crew.run(run);
+    this.#insertEnds = insertEnds;
+    await listeners?.quiet();
+  }
+
+  /** Interrupted, it gives what there is. */
+  async run(run: RunOptions): Promise<StandRun> {
+    const { crew, listeners, meter, plan } = this.#parts;
+    const timeBefore = readMachineTime();
+    const before = await meter.read();
+    const course = new CpuCourse(meter, Math.min(run.intervalMs, 1000));
+    listeners?.begin(performance.now());
+    const { outcome, insertEnds, lost } = await crew.run({
+      ...run,
+      onInterval: (progress: LoadProgress) => {
+        listeners?.roll(performance.now());
+        run.onInterval?.(progress);
+      },
+    });
+    this.#insertEnds = insertEnds;
+    const heard = listeners === undefined ? outcome : await listeners.heard(outcome, plan.workload);
+    const serverLooks = await course.finish();
+    const after = await meter.read();
+    const stealShare = stealBetween(timeBefore, readMachineTime());
+    return { outcome: heard, lost, before, after, serverLooks, stealShare };
+  }
+
+  /** `pace` is the run's, where it is another than the plan's. */
+  describe({ stealShare, ...run }: StandRun, pace = this.#parts.plan.pace): BenchResult {
+    const { plan, facts, fill, pinning, agents } = this.#parts;
+    const environment = readEnvironment({ pinning, agents, stealShare });
+    const workers = plan.workers * Math.max(1, agents.length);
+    return describeRun({ ...run, plan: { ...plan, pace, workers }, facts, fill, environment });
+  }
+
+  /** Deletes the keys that were made. */
+  async clean(): Promise<void> {
+    const { load, plan } = this.#parts;
+    await cleanKeys(load, plan.workload, { insertEnds: this.#insertEnds });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+}
+
+export async function openLoad(plan: RunPlan): Promise<Load> {
+  return await Load.open(loadOptions(plan));
+}
+
+/**
+ * Threads and agents have connections of their own; `load` then only makes the keys and deletes
+ * them.
+ */
+async function openCrew(
+  plan: RunPlan,
+  load: Load,
+  agents: AgentsPlan | undefined,
+): Promise<{ readonly crew: Crew; readonly agents: readonly string[] }> {
+  const options = loadOptions(plan);
+  if (agents !== undefined) return await openAgentsCrew(agents, options, plan.workers);
+  const crew = plan.workers === 1 ? soloCrew(load) : await openThreadCrew(options, plan.workers);
+  return { crew, agents: [] };
+}
+
+function loadOptions(plan: RunPlan): LoadOptions {
+  return {
+    target: plan.target,
+    workload: plan.workload,
+    connections: plan.connections,
+    depth: plan.depth,
+    seed: plan.seed,
+    timeoutMs: plan.timeoutMs,
+  };
+}
+
+/** Scripts have to be on each node before they are called. */
+export async function setUp(nodes: readonly Target[], { setup, name }: Workload): Promise<void> {
+  if (setup.length === 0) return;
+  for (const node of nodes) {
+    await using connection = await openConnection(node);
+    for (const reply of await connection.callAll(setup)) {
+      if (!(reply instanceof ReplyError)) continue;
+      const message = `${showTarget(node)} refuses what ${name} needs: ${reply.message}`;
+      throw new KurobeError("KRB_BENCH_WORKLOAD", message);
+    }
+  }
+}
