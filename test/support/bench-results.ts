@@ -79,6 +79,7 @@ export function madeResult(made: MadeResult): BenchResult {
       misses: 0,
       dropped: 0,
       reconnects: 0,
+      redirects: { moved: 0, asked: 0 },
       latency_ms: describeLatency(all, "send"),
       latency_send_ms: null,
       slip_ms: null,

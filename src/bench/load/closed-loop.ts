@@ -62,6 +62,11 @@ export class ClosedLoop implements Pacer {
     this.#options.onMoved();
   }
 
+  /** Nothing is due at a time of its own. */
+  catchUp(): void {
+    return;
+  }
+
   /** Nothing waits to be sent that was due. */
   get waiting(): number {
     return 0;

@@ -2,11 +2,13 @@
  * One connection under load: a batch of operations goes out in one write, its replies are counted
  * as they come, and when the last one is there the pacer decides what is next.
  */
+import { commandSpans } from "../resp/command-span.ts";
 import { ReplyCounter, type ReplySink } from "../resp/reply-counter.ts";
 import { type Connection, type ConnectionTaker, openConnection } from "../resp/connection.ts";
 import { type Target } from "../target/target.ts";
 import { type CompiledOperation } from "../workload/compile.ts";
 import { type Composer, PART_OF_OPERATION } from "../workload/composer.ts";
+import { type Couriers, type Errand, readRedirect, type Redirect } from "./couriers.ts";
 import { errorWord, type Recorder } from "./recorder.ts";
 
 export interface Pacer {
@@ -24,6 +26,8 @@ export interface LaneWork {
   readonly operations: readonly CompiledOperation[];
   readonly recorder: Recorder;
   readonly pacer: Pacer;
+  /** In a cluster alone: they follow MOVED and ASK. */
+  readonly couriers?: Couriers | undefined;
 }
 
 const RECONNECT_MS = 50;
@@ -48,6 +52,13 @@ export class Lane implements ReplySink, ConnectionTaker {
   #chunkTotal = 0;
   #chunkOperation = -1;
   #isChunkMixed = false;
+  /** The batch in flight; valid until the next one. */
+  #batch: Buffer = Buffer.alloc(0);
+  /** Where a reply of the operation that is due was sent to, and which reply it was. */
+  #redirect: Redirect | undefined;
+  #redirectHead = 0;
+  /** Operations that couriers carry: the batch ends with the last of them. */
+  readonly #away = new Map<Errand, number>();
   #isClosed = false;
   #isReconnecting = false;
 
@@ -56,7 +67,7 @@ export class Lane implements ReplySink, ConnectionTaker {
   }
 
   get isBusy(): boolean {
-    return this.#head < this.#replyCount;
+    return this.#head < this.#replyCount || this.#away.size > 0;
   }
 
   get isConnected(): boolean {
@@ -92,6 +103,8 @@ export class Lane implements ReplySink, ConnectionTaker {
     this.#chunk = new Uint32Array(work.operations.length);
     this.#head = 0;
     this.#replyCount = 0;
+    this.#redirect = undefined;
+    this.#away.clear();
   }
 
   /** `intendedMs` holds one time an operation; its first `count` entries are read until the end. */
@@ -100,6 +113,7 @@ export class Lane implements ReplySink, ConnectionTaker {
     const socket = this.#connection?.socket;
     if (work === undefined || socket === undefined) return;
     const bytes = work.composer.compose(count, intendedMs);
+    this.#batch = bytes;
     this.#head = 0;
     this.#replyCount = work.composer.replyCount;
     this.#operationIndex = 0;
@@ -124,23 +138,41 @@ export class Lane implements ReplySink, ConnectionTaker {
   }
 
   reply(kind: number): void {
+    if (this.#redirect !== undefined) {
+      this.#sendOn();
+      return;
+    }
     const operation = this.#nextOperation();
-    if (operation < 0) return;
+    if (operation >= 0 && this.#accept(operation, kind)) this.#succeed(operation);
+  }
+
+  /** Whether the reply is of a kind that the operation has; counts misses. */
+  #accept(operation: number, kind: number): boolean {
     if (((this.#expect[operation] ?? 0) & kind) === 0) {
       this.#work?.recorder.fail(operation, "unexpected_reply", describe(kind));
-      return;
+      return false;
     }
     if (((this.#missOn[operation] ?? 0) & kind) !== 0) {
       const misses = this.#work?.recorder.misses;
       if (misses !== undefined) misses[operation] = (misses[operation] ?? 0) + 1;
     }
-    this.#succeed(operation);
+    return true;
   }
 
   failed(text: string): void {
     const work = this.#work;
     const word = errorWord(text);
-    if (word === "MOVED" || word === "ASK") work?.pacer.moved();
+    if (word === "MOVED" || word === "ASK") {
+      work?.pacer.moved();
+      if (work?.couriers !== undefined && this.#redirect === undefined) {
+        this.#redirect = readRedirect(text, this.#target);
+        this.#redirectHead = this.#head;
+      }
+    }
+    if (this.#redirect !== undefined) {
+      this.#sendOn();
+      return;
+    }
     const operation = this.#nextOperation();
     // A command inside a transaction: its operation fails when EXEC is refused.
     work?.recorder.fail(operation, word, text);
@@ -158,6 +190,9 @@ export class Lane implements ReplySink, ConnectionTaker {
       if (operation === -2) break;
       if (operation >= 0) work?.recorder.fail(operation, kind, text);
     }
+    this.#redirect = undefined;
+    for (const operation of this.#away.values()) work?.recorder.fail(operation, kind, text);
+    this.#away.clear();
     this.#connection?.destroy();
     this.#connection = undefined;
     work?.pacer.lost(this);
@@ -204,6 +239,51 @@ export class Lane implements ReplySink, ConnectionTaker {
     return operation;
   }
 
+  /** Once the last reply of the operation is here, a courier takes what was not done. */
+  #sendOn(): void {
+    const work = this.#work;
+    const redirect = this.#redirect;
+    const operation = this.#nextOperation();
+    if (operation < 0 || work?.couriers === undefined || redirect === undefined) return;
+    this.#redirect = undefined;
+    const { composer, recorder } = work;
+    const spans = commandSpans(this.#batch, this.#head);
+    let first = this.#head - 1;
+    while (first > 0 && composer.replies[first - 1] === PART_OF_OPERATION) first -= 1;
+    // Nothing of a transaction was done; of other commands those before the first that was sent on.
+    const isTransaction = isMulti(this.#batch, spans[first]?.start ?? 0);
+    if (isTransaction && redirect.kind === "ASK") {
+      recorder.fail(operation, "ASK", "a transaction on a slot that is moving");
+      return;
+    }
+    const from = isTransaction ? first : this.#redirectHead;
+    const sentMs = this.#sentMs;
+    const intendedMs = this.#intendedMs?.[this.#operationIndex - 1];
+    const settle = (tell: () => void): void => {
+      // The lane has given the operation up already, and has counted it.
+      if (!this.#away.delete(errand)) return;
+      tell();
+      if (!this.isBusy) work.pacer.ready(this, performance.now());
+    };
+    const errand: Errand = {
+      bytes: Buffer.from(this.#batch.subarray(spans[from]?.start, spans.at(-1)?.end)),
+      replies: this.#head - from,
+      done: (kind) => {
+        settle(() => {
+          if (!this.#accept(operation, kind)) return;
+          const nowMs = performance.now();
+          recorder.record(operation, nowMs - (intendedMs ?? sentMs), 1);
+          if (intendedMs !== undefined) recorder.sinceSent.record(nowMs - sentMs);
+        });
+      },
+      failed: (text) => settle(() => recorder.fail(operation, errorWord(text), text)),
+      lost: (kind, text) => settle(() => recorder.fail(operation, kind, text)),
+      sentOn: ({ kind }) => recorder.sentOn(kind),
+    };
+    this.#away.set(errand, operation);
+    work.couriers.send(errand, redirect);
+  }
+
   #succeed(operation: number): void {
     const intended = this.#intendedMs;
     if (intended !== undefined) {
@@ -242,6 +322,10 @@ export class Lane implements ReplySink, ConnectionTaker {
 function describe(kind: number): string {
   const names = ["status", "integer", "text", "nil", "list", "empty list", "number", "error"];
   return `a reply of another kind than expected: ${names[Math.log2(kind)] ?? "none"}`;
+}
+
+function isMulti(bytes: Buffer, start: number): boolean {
+  return bytes.toString("latin1", start, start + 15).toUpperCase() === "*1\r\n$5\r\nMULTI\r\n";
 }
 
 async function pause(waitMs: number, signal: AbortSignal): Promise<void> {

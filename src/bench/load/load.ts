@@ -8,6 +8,7 @@ import { InsertCounter, type KeyRouting } from "../workload/key-source.ts";
 import { Random } from "../workload/random.ts";
 import { makeValueBytes } from "../workload/value-bytes.ts";
 import { type Workload } from "../workload/workload.ts";
+import { Couriers } from "./couriers.ts";
 import { Lane } from "./lane.ts";
 import { type LoadOutcome } from "./outcome.ts";
 import { type LoadProgress } from "./recorder.ts";
@@ -71,10 +72,14 @@ export class Load implements AsyncDisposable {
   readonly #tagCount: number;
   #runs = 0;
   #refreshing: Promise<void> | undefined;
+  readonly #couriers: Couriers | undefined;
+  /** Nodes that own no keys of ours any more: what their connections ask for is sent on. */
+  #without: ReadonlySet<number> = new Set();
 
   private constructor(options: LoadOptions, topology: Topology | undefined) {
     this.options = options;
     this.#topology = topology;
+    this.#couriers = topology === undefined ? undefined : new Couriers(options.target);
     const { workload, seed } = options;
     this.#valueBytes = makeValueBytes(workload, seed);
     const fewest = Math.min(...workload.keyspaces.map(({ keyCount }) => keyCount));
@@ -146,6 +151,7 @@ export class Load implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { lane } of this.#lanes) lane.close();
+    this.#couriers?.close();
     await this.#refreshing?.catch(() => undefined);
   }
 
@@ -200,7 +206,7 @@ export class Load implements AsyncDisposable {
   #routing(node: number): KeyRouting {
     return {
       tagCount: this.#tagCount,
-      isMine: (tag) => this.#topology?.ownerByTag[tag] === node,
+      isMine: (tag) => this.#topology?.ownerByTag[tag] === node || this.#without.has(node),
     };
   }
 
@@ -222,6 +228,7 @@ export class Load implements AsyncDisposable {
       random: new Random(seed, 1_000_000 * (1 + worker.index) + this.#runs),
       isProcessMeasured: worker.isFirstOfProcess,
       onMoved: () => this.#refresh(),
+      couriers: this.#couriers,
     });
   }
 
@@ -239,10 +246,15 @@ export class Load implements AsyncDisposable {
         // Connections stay with the node they are open to; its number must not change.
         const names = masters.map((target) => showTarget(target));
         const before = known.map((target) => showTarget(target));
-        this.#topology = {
-          masters: known,
-          ownerByTag: ownerByTag.map((owner) => before.indexOf(names[owner] ?? "")),
-        };
+        const last = this.#topology?.ownerByTag;
+        // Of a node that is new here, whoever asked for its keys goes on: couriers know the way.
+        const owners = ownerByTag.map((owner, tag) => {
+          const place = before.indexOf(names[owner] ?? "");
+          return place >= 0 ? place : (last?.[tag] ?? -1);
+        });
+        this.#topology = { masters: known, ownerByTag: owners };
+        const used = new Set(owners.slice(0, this.#tagCount));
+        this.#without = new Set([...known.keys()].filter((node) => !used.has(node)));
         return;
       } catch {
         // The next node may know.

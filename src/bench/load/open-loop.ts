@@ -71,8 +71,15 @@ export class OpenLoop implements Pacer {
     this.#tick();
   }
 
+  /** What became due while the event loop was held up waits from then on. */
+  catchUp(nowMs: number): void {
+    this.#arrive(nowMs);
+    this.#dispatch(nowMs);
+  }
+
   /** Nothing more is due; what waits is dropped, and counted. */
   stop(): void {
+    this.#arrive(performance.now());
     this.#isStopped = true;
     this.#options.recorder.dropped += this.#queued;
     this.#queued = 0;

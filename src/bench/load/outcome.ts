@@ -37,6 +37,9 @@ export interface LoadOutcome {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly reconnects: number;
+  /** Commands that were sent again to the node that MOVED or ASK named. */
+  readonly moved: number;
+  readonly asked: number;
   readonly dropped: number;
   /** Open loop alone. */
   readonly sinceSent: string | null;
@@ -69,6 +72,8 @@ export function outcomeOf(recorder: Recorder, facts: OutcomeFacts): LoadOutcome 
     bytesIn: recorder.bytesIn,
     bytesOut: recorder.bytesOut,
     reconnects: recorder.reconnects,
+    moved: recorder.moved,
+    asked: recorder.asked,
     dropped: recorder.dropped,
     sinceSent: isOpenLoop ? encodeHistogram(recorder.sinceSent) : null,
     slip: isOpenLoop ? encodeHistogram(recorder.slip) : null,
@@ -125,6 +130,8 @@ function addOutcomes(outcomes: readonly LoadOutcome[]): Omit<LoadOutcome, "elaps
     bytesIn: sum(({ bytesIn }) => bytesIn),
     bytesOut: sum(({ bytesOut }) => bytesOut),
     reconnects: sum(({ reconnects }) => reconnects),
+    moved: sum(({ moved }) => moved),
+    asked: sum(({ asked }) => asked),
     dropped: sum(({ dropped }) => dropped),
     sinceSent: mergeOptional(outcomes.map(({ sinceSent }) => sinceSent)),
     slip: mergeOptional(outcomes.map(({ slip }) => slip)),

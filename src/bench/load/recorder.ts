@@ -50,6 +50,9 @@ export class Recorder {
   bytesIn = 0;
   bytesOut = 0;
   reconnects = 0;
+  /** Commands that a node of a cluster sent to another one. */
+  moved = 0;
+  asked = 0;
   /** Open loop: due, but never sent. */
   dropped = 0;
   #startedMs = 0;
@@ -82,6 +85,11 @@ export class Recorder {
     this.#currentErrors += times;
     this.errors.set(kind, (this.errors.get(kind) ?? 0) + times);
     if (this.samples.length < MAX_SAMPLES && !this.samples.includes(text)) this.samples.push(text);
+  }
+
+  sentOn(kind: "MOVED" | "ASK"): void {
+    if (kind === "MOVED") this.moved += 1;
+    else this.asked += 1;
   }
 
   get errorCount(): number {

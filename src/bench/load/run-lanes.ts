@@ -4,6 +4,7 @@ import { type Composer } from "../workload/composer.ts";
 import { type Random } from "../workload/random.ts";
 import { EffortMeter } from "./client-effort.ts";
 import { ClosedLoop } from "./closed-loop.ts";
+import { type Couriers } from "./couriers.ts";
 import { type Lane } from "./lane.ts";
 import { OpenLoop } from "./open-loop.ts";
 import { type EndedBy, type LoadOutcome, outcomeOf } from "./outcome.ts";
@@ -37,6 +38,7 @@ export interface LanesRun {
   /** False where another thread of this process reports what the process costs. */
   readonly isProcessMeasured: boolean;
   readonly onMoved: () => void;
+  readonly couriers?: Couriers | undefined;
 }
 
 const WATCH_MS = 50;
@@ -109,11 +111,14 @@ class Run {
   }
 
   async start(): Promise<void> {
-    const { lanes, composers, operations } = this.#options;
+    const { lanes, composers, operations, couriers } = this.#options;
     lanes.forEach((lane, index) => {
       const composer = composers[index];
       if (composer === undefined) throw new Error("each connection needs a composer");
-      lane.assign({ composer, operations, recorder: this.#recorder, pacer: this.#pacer });
+      lane.assign({
+        ...{ composer, operations, couriers },
+        ...{ recorder: this.#recorder, pacer: this.#pacer },
+      });
     });
     const startMs = performance.now();
     this.startMs = startMs;
@@ -168,6 +173,7 @@ class Run {
     else if (!Number.isFinite(this.#deadlineMs) && nowMs - this.#seenMs > GIVE_UP_MS) {
       this.end("unreachable");
     }
+    this.#pacer.catchUp(nowMs);
     // Without a reply nobody looks at the time; what waits in an open loop may still be sent.
     const graceMs = this.#pacer.waiting > 0 ? drainMs : 0;
     if (nowMs > this.#deadlineMs + graceMs && !this.#pacer.isDone) this.#pacer.stop();

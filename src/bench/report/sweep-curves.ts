@@ -39,11 +39,15 @@ export function sweepCurves(
           y1="${y.at(tick)}"
           y2="${y.at(tick)}"
         />
-        <text class="tick" x="${LEFT - 8}" y="${y.at(tick) + 4}" text-anchor="end">${withoutZeros(showMs(tick))}</text>`,
+        <text class="tick" x="${LEFT - 8}" y="${y.at(tick) + 4}" text-anchor="end">
+          ${withoutZeros(showMs(tick))}
+        </text>`,
     )}
     ${x.ticks.map(
       (tick) =>
-        html`<text class="tick" x="${x.at(tick)}" y="${HEIGHT - 12}" text-anchor="middle">${withoutZeros(showRate(tick))}</text>`,
+        html`<text class="tick" x="${x.at(tick)}" y="${HEIGHT - 12}" text-anchor="middle">
+        ${withoutZeros(showRate(tick))}
+      </text>`,
     )}
     <line
       class="limit"
@@ -70,8 +74,9 @@ export function sweepCurves(
     )}
   </svg>`;
   const knees = group.lanes.map((lane) => kneeText(lane));
-  const note = `p99 from when operations were due; the dashed line is the limit, hollow rates failed. ${knees.join(" ")}`;
-  return { plot, note };
+  const legend =
+    "p99 from when operations were due; the dashed line is the limit, hollow rates failed.";
+  return { plot, note: [legend, ...knees].join(" ") };
 }
 
 /** By rate; of a rate that was tried twice, the try that counted. */

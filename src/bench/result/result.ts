@@ -141,6 +141,9 @@ const stats = z.strictObject({
   misses: count,
   dropped: count.describe("Requests that were due and never sent."),
   reconnects: count,
+  redirects: z
+    .strictObject({ moved: count, asked: count })
+    .describe("Commands that a node of a cluster sent to another one: they were sent again."),
   latency_ms: latencySummary,
   latency_send_ms: latencySummary.nullable().describe("From sending, where latency_ms is not."),
   slip_ms: latencySummary.nullable().describe("How late an open loop's requests were sent."),

@@ -143,6 +143,7 @@ function statsOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["stats"
     misses: count(({ misses }) => misses),
     dropped: outcome.dropped,
     reconnects: outcome.reconnects,
+    redirects: { moved: outcome.moved, asked: outcome.asked },
     latency_ms: describeLatency(total, isOpen ? "intended" : "send"),
     latency_send_ms:
       outcome.sinceSent === null

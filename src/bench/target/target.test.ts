@@ -212,9 +212,10 @@ describe.each(ENGINES)("%s", (engine) => {
       await ask(server, "CLUSTER", "SETSLOT", String(slot), "NODE", String(ids[next]));
     }
     const moved = await load.run(RUN);
-    expect(moved.errors["MOVED"]).toBeGreaterThan(0);
+    expect([moved.samples, moved.errors]).toEqual([[], {}]);
+    expect(moved.moved).toBeGreaterThan(0);
     const settled = await load.run(RUN);
-    expect([settled.samples, settled.errors]).toEqual([[], {}]);
+    expect(settled).toMatchObject({ errors: {}, moved: 0, asked: 0 });
   });
 });
 

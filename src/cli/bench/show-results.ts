@@ -92,8 +92,13 @@ function showOperations({ config, stats }: BenchResult, output: Output): void {
   );
 }
 
-function showNotes({ config, validity, errors }: BenchResult, output: Output): void {
-  const { yellow, red } = output.paint;
+function showNotes({ config, stats, validity, errors }: BenchResult, output: Output): void {
+  const { yellow, red, dim } = output.paint;
+  const sentOn = stats.redirects.moved + stats.redirects.asked;
+  if (sentOn > 0) {
+    const words = "operations were sent on to another node, because slots moved";
+    output.line(dim(`${config.name}: ${showCount(sentOn)} ${words}`));
+  }
   const kinds = Object.entries(errors.by_kind).map(
     ([kind, count]) => `${kind} ${showCount(count)}`,
   );

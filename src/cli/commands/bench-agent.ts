@@ -12,11 +12,11 @@ export const benchAgent = defineCommand({
   name: "bench agent",
   summary: "Carry load for a benchmark that another machine coordinates",
   description: [
-    "One machine may be too slow to load a server, or a cluster, to its limit. Start an agent on each of several, and " +
-      "name them to any benchmark: --agents host:port,host:port. They start at the same moment, and their histograms " +
-      "are added.",
-    "Whoever has the token may send any load to any server from here. It comes from KUROBE_BENCH_TOKEN; on loopback " +
-      "one is made where there is none. The connection is encrypted with it.",
+    "One machine may be too slow to load a server, or a cluster, to its limit. Start an agent on each of " +
+      "several, and name them to any benchmark: --agents host:port,host:port. They start at the same moment, and " +
+      "their histograms are added.",
+    "Whoever has the token may send any load to any server from here. It comes from KUROBE_BENCH_TOKEN; on " +
+      "loopback one is made where there is none. The connection is encrypted with it.",
   ],
   options: {
     listen: {
