@@ -9,7 +9,7 @@ import { figure, series } from "../figure.ts";
 import { KurobeServer } from "../kurobe-server.ts";
 import { rowsPerSecond } from "../load/load.ts";
 import { type SendNexmark, type SentNexmark } from "../load/send-nexmark.ts";
-import { BATCH, digestSql, type QueryName } from "../nexmark/batch.ts";
+import { BATCH, type BatchQuery, digestSql, type QueryName } from "../nexmark/batch.ts";
 import { KINDS, LANES, nexmarkBodies, type NexmarkBodies } from "../nexmark/bodies.ts";
 import { type DuckdbNexmark, type DuckdbNexmarkDone } from "../peers/duckdb-nexmark.ts";
 import { cpuSeconds, residentBytes } from "../processes.ts";
@@ -38,12 +38,12 @@ interface Cost {
 
 async function runNexmark(context: Context): Promise<readonly Figure[]> {
   const { settings, workspace, progress } = context;
-  const { events, queries = Object.keys(BATCH) } = settings.nexmark;
+  const { events, queries = MEASURED } = settings.nexmark;
   const bodies = await nexmarkBodies(workspace.bodies, events, progress);
   const figures: Figure[] = [];
   for (const name of queries) {
     if (!isQuery(name)) {
-      throw new Error(`no query ${name}: there are ${Object.keys(BATCH).join(", ")}`);
+      throw new Error(`no query ${name}: there are ${MEASURED.join(", ")}`);
     }
     progress(`${name} in Kurobe`);
     const kurobe = await runKurobe(context, name, bodies);
@@ -61,8 +61,12 @@ async function runNexmark(context: Context): Promise<readonly Figure[]> {
   return figures;
 }
 
+const MEASURED: readonly string[] = Object.entries<BatchQuery>(BATCH)
+  .filter(([, { isMeasured }]) => isMeasured !== false)
+  .map(([name]) => name);
+
 function isQuery(name: string): name is QueryName {
-  return Object.hasOwn(BATCH, name);
+  return MEASURED.includes(name);
 }
 
 function figuresOf(

@@ -38,16 +38,20 @@ export const auction = dataset({
   watermark,
 });
 
-export const bid = dataset({
-  columns: {
-    auction: column.int64(),
-    bidder: column.int64(),
-    price: column.int64(),
-    channel: column.text(),
-    url: column.text(),
-    date_time: time,
-    extra: column.text(),
-  },
-  eventTime: "date_time",
-  watermark,
+const bidColumns = {
+  auction: column.int64(),
+  bidder: column.int64(),
+  price: column.int64(),
+  channel: column.text(),
+  url: column.text(),
+  date_time: time,
+  extra: column.text(),
+} as const;
+
+export const bid = dataset({ columns: bidColumns, eventTime: "date_time", watermark });
+
+/** Bids by the time when they came in: processing time. */
+export const arriving_bid = dataset({
+  columns: { ...bidColumns, p_time: column.receivedTime() },
+  eventTime: "p_time",
 });

@@ -1,22 +1,32 @@
 /**
- * The queries of Nexmark as one project: a query is a window of its own name. `NEXMARK=q11,q15`
- * leaves the others out.
+ * The queries of Nexmark as one project: a query is a stream or a window of its own name.
+ * `NEXMARK=q5,q11` leaves the others out.
  */
-import { defineProject, type WindowDefinition } from "kurobe";
-import { auction, bid, person } from "./datasets.ts";
+import { defineProject } from "kurobe";
+import { arriving_bid, auction, bid, person } from "./datasets.ts";
+import { q0 } from "./queries/q0.ts";
+import { q1 } from "./queries/q1.ts";
+import { q2 } from "./queries/q2.ts";
 import { q11 } from "./queries/q11.ts";
+import { q12 } from "./queries/q12.ts";
+import { q14 } from "./queries/q14.ts";
 import { q15 } from "./queries/q15.ts";
 import { q16 } from "./queries/q16.ts";
 import { q17 } from "./queries/q17.ts";
 import { q18 } from "./queries/q18.ts";
 
-const all: Readonly<Record<string, WindowDefinition>> = { q11, q15, q16, q17, q18 };
-const chosen = process.env["NEXMARK"]?.split(",");
+const wanted = process.env["NEXMARK"]?.split(",");
+
+/** What serves a query begins with its name: `q5_counts` is for `q5`. */
+function chosen<T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  const isChosen = (name: string): boolean =>
+    wanted === undefined || wanted.includes(name.split("_")[0] ?? name);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => isChosen(name)));
+}
 
 export default defineProject({
   name: "nexmark",
-  datasets: { person, auction, bid },
-  windows: Object.fromEntries(
-    Object.entries(all).filter(([name]) => chosen === undefined || chosen.includes(name)),
-  ),
+  datasets: { person, auction, bid, arriving_bid },
+  streams: chosen({ q0, q1, q2, q14 }),
+  windows: chosen({ q11, q12, q15, q16, q17, q18 }),
 });

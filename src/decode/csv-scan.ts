@@ -5,7 +5,7 @@
 import { PlainTimeReader } from "./plain-time.ts";
 import { BYTE } from "./plain-value.ts";
 import { type RowColumn, type RowColumns } from "./row-columns.ts";
-import { type PlainReader, type RowShape } from "./row-shape.ts";
+import { isRequired, type PlainReader, type RowShape } from "./row-shape.ts";
 import { type LineReader, scanLines, type ScanLimits, type ScanTarget } from "./scan.ts";
 
 export interface CsvHeader {
@@ -165,7 +165,7 @@ class CsvRecords implements LineReader {
     const { rows, columns } = this.#rows;
     const into = columns[column] as RowColumn;
     if (start === end && !isQuoted) {
-      if (!plan.nullable && plan.default === undefined) return false;
+      if (isRequired(plan)) return false;
       this.#rows.setMissing(column);
       return true;
     }

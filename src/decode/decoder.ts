@@ -78,6 +78,7 @@ class DuckdbDecoder implements Decoder {
     const decoded: Decoded[] = [];
     let order = NO_ROWS;
     for (const batch of batches) {
+      columns.receivedAtUs = batch.header.receivedAtUs;
       const body =
         batch.prepared === undefined
           ? await readTextBody(context, batch, columns)
@@ -237,7 +238,9 @@ function eventTimesOf(
   order: TimeOrder,
 ): EventTimes | undefined {
   if (columns.rows === 0) return undefined;
-  if (!isExact(order)) return exactTimesOf(context, columns);
+  // What stands in for a time that is missing is in the columns only.
+  const mayLack = context.shape.optionalIndexes.includes(context.shape.eventTimeIndex);
+  if (mayLack || !isExact(order)) return exactTimesOf(context, columns);
   const { minUs, maxUs, disorderUs } = order;
   return { min: BigInt(minUs), max: BigInt(maxUs), disorder: BigInt(disorderUs) };
 }

@@ -276,13 +276,17 @@ async function stageChecked(
   fileTypes: ReadonlyMap<string, string>,
   isLarge: boolean,
 ): Promise<{ readonly rejects: readonly Reject[]; readonly stored: number }> {
-  const { dataset, path, limits } = context;
+  const { batch, dataset, path, limits } = context;
   const reader = sql`read_parquet(${sql.literal(filePattern(path))}, file_row_number = true)`;
   const columns = dataset.columns.map((column) => {
     const typed = readColumn(column, fileTypes.get(column.name));
     const type = sql.keyword(columnTypeToDuckdb(column.type));
-    const fallback = sql`CAST(${sql.literal(column.default ?? null)} AS ${type})`;
-    const kept = column.default === undefined ? typed : sql`coalesce(${typed}, ${fallback})`;
+    const fallback =
+      column.received === true
+        ? sql`make_timestamp(${sql.literal(batch.header.receivedAtUs)})`
+        : sql`CAST(${sql.literal(column.default ?? null)} AS ${type})`;
+    const hasDefault = column.received === true || column.default !== undefined;
+    const kept = hasDefault ? sql`coalesce(${typed}, ${fallback})` : typed;
     return sql`${kept} AS ${sql.id(column.name)}`;
   });
   const reason = rowProblem(context, fileTypes);

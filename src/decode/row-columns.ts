@@ -226,6 +226,8 @@ export class RowColumns {
    * Chunks whose memory slots of long texts point into: it lives as long as they are named here.
    */
   readonly #owners: object[] = [];
+  /** Stands in where a row leaves the time of receipt out. */
+  receivedAtUs = 0n;
   rows = 0;
   #capacity = FIRST_CAPACITY;
 
@@ -256,7 +258,8 @@ export class RowColumns {
   setMissing(index: number): void {
     const column = this.columns[index] as RowColumn;
     const text = this.#defaults[index] ?? null;
-    if (text === null) column.setNull(this.rows);
+    if (this.plans[index]?.received === true) column.setBigInt(this.rows, this.receivedAtUs);
+    else if (text === null) column.setNull(this.rows);
     else column.setCanonical(this.rows, text);
   }
 

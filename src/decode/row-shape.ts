@@ -45,7 +45,7 @@ export function rowShape(dataset: DatasetPlan): RowShape {
 }
 
 export function isRequired(column: ColumnPlan): boolean {
-  return !column.nullable && column.default === undefined;
+  return !column.nullable && column.default === undefined && column.received !== true;
 }
 
 function defaultText(column: ColumnPlan): string | null {

@@ -62,6 +62,7 @@ function columnLines(columns: readonly ColumnPlan[]): readonly string[] {
       typeName(column.type),
       column.nullable ? "nullable" : "",
       column.default === undefined ? "" : `default ${JSON.stringify(column.default)}`,
+      column.received === true ? "default the time of receipt" : "",
       column.zone === undefined ? "" : `in ${column.zone}`,
       column.unit === undefined ? "" : `numbers in ${column.unit}`,
     ];

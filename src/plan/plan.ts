@@ -35,6 +35,8 @@ export interface ColumnPlan {
   readonly nullable: boolean;
   /** Used when the column is missing or null in a row. */
   readonly default?: Constant | undefined;
+  /** Instead of a default: the time when the row was received. */
+  readonly received?: true;
   /** For timestamps: the IANA zone of text without an offset. Without it such text is refused. */
   readonly zone?: string | undefined;
   /** For timestamps: the unit of plain numbers. Without it numbers are refused. */

@@ -97,8 +97,13 @@ function resolveColumn(name: string, value: unknown, problems: Problems): Column
   const type = resolveType(spec, problems);
   if (type === undefined) return undefined;
   const options = type.kind === "timestamp" ? timestampOptions(spec, problems) : {};
-  const column: ColumnPlan = { name, type, nullable: spec.nullable, ...options };
+  const received = spec.received === true ? { received: true as const } : {};
+  const column: ColumnPlan = { name, type, nullable: spec.nullable, ...options, ...received };
   if (spec.default === undefined) return column;
+  if (spec.received === true) {
+    const hint = "column.timestamp() with this default";
+    return problems.at("default").add(show(spec.default.value), "the time of receipt alone", hint);
+  }
   const constant = exactConstant(type, spec.default.value);
   if (constant !== undefined) return { ...column, default: constant };
   const hint =

@@ -19,6 +19,8 @@ export interface ColumnSpec {
   readonly scale?: unknown;
   readonly zone?: unknown;
   readonly unit?: unknown;
+  /** Present where Kurobe's clock fills it in. */
+  readonly received?: true;
   readonly nullable: boolean;
   /** Present where `.default()` was called. */
   readonly default?: { readonly value: unknown };
@@ -122,6 +124,12 @@ export const column = Object.freeze({
       ...(Object.keys(others).length === 0 ? {} : { options: others }),
     });
   },
+  /**
+   * A timestamp for rows that do not know when they happened: where a row leaves it out, the time
+   * when it was received. As the event time it makes windows of processing time.
+   */
+  receivedTime: () =>
+    new Column<Optional<Timestamp>>({ type: "timestamp", received: true, nullable: false }),
   /** A day of the calendar, `2026-01-31`. */
   date: () => plain<Plain<"date", string>>("date"),
   json: () => plain<Plain<"json", JsonValue>>("json"),

@@ -8,7 +8,7 @@ const NUMBER_TEXT = { type: "string", pattern: "^[-+]?[0-9.eE+-]+$" };
 
 /** A column with a default, or a nullable one, may be left out. */
 export function rowInSchema({ name, columns }: Pick<DatasetPlan, "name" | "columns">): JsonSchema {
-  const required = columns.filter((one) => !one.nullable && one.default === undefined);
+  const required = columns.filter((one) => !one.nullable && !hasDefault(one));
   return {
     type: "object",
     title: `A row for ${name}`,
@@ -29,8 +29,12 @@ export function rowOutSchema({ name, columns }: Pick<DatasetPlan, "name" | "colu
 }
 
 function columnIn(column: ColumnPlan): JsonSchema {
-  const schema = nullable(valueIn(column), column.nullable || column.default !== undefined);
+  const schema = nullable(valueIn(column), column.nullable || hasDefault(column));
   return column.default === undefined ? schema : { ...schema, default: column.default };
+}
+
+function hasDefault(column: ColumnPlan): boolean {
+  return column.default !== undefined || column.received === true;
 }
 
 function nullable(schema: JsonSchema, isNullable: boolean): JsonSchema {

@@ -16,7 +16,8 @@ import {
 } from "../../bench/nexmark/generator.ts";
 import project from "../../bench/nexmark/kurobe.config.ts";
 import { ndjsonLine } from "../../bench/nexmark/ndjson.ts";
-import { sql } from "../../src/core/sql.ts";
+import { type Clock } from "../../src/core/clock.ts";
+import { sql, Sql } from "../../src/core/sql.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
 import { openPlatform, type Platform } from "../../src/platform/open-platform.ts";
 import { PLATFORM_SETTINGS } from "../support/served-platform.ts";
@@ -38,15 +39,32 @@ let directory: string;
 let platform: Platform;
 let oracle: DuckDBConnection;
 
+/** Half a second from one request to the next. */
+class TestClock implements Clock {
+  ms = Date.UTC(2026, 0, 1);
+  nowUs(): bigint {
+    return BigInt(this.ms) * 1000n;
+  }
+  monotonicMs(): number {
+    return 0;
+  }
+}
+const STEP_MS = 500;
+const clock = new TestClock();
+/** When each bid came in. */
+const arrivals = new Map<NexmarkEvent, number>();
+
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "kurobe-nexmark-"));
   const generator = new NexmarkGenerator(options);
   const events = Array.from({ length: EVENTS }, (_, place) => generator.at(place));
   const closing = closingEvents(options.startMs + 3 * DAY_MS);
-  oracle = await openOracle(events);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: join(directory, "data") };
-  platform = await openPlatform(resolveProject(project), settings);
-  for (const batch of batches([...events, ...closing])) await send(batch);
+  platform = await openPlatform(resolveProject(project), settings, { clock });
+  for (const batch of batches(events)) await send(batch);
+  clock.ms += DAY_MS;
+  await send(closing);
+  oracle = await openOracle(events);
 });
 
 afterAll(async () => {
@@ -66,8 +84,10 @@ function batches(events: readonly NexmarkEvent[]): readonly (readonly NexmarkEve
 }
 
 async function send(events: readonly NexmarkEvent[]): Promise<void> {
-  const outcomes = KINDS.map(async (dataset) => {
-    const rows = events.filter(({ kind }) => kind === dataset);
+  clock.ms += STEP_MS;
+  for (const event of events) arrivals.set(event, clock.ms);
+  const outcomes = [...KINDS, "arriving_bid" as const].map(async (dataset) => {
+    const rows = events.filter(({ kind }) => dataset.endsWith(kind));
     if (rows.length === 0) return;
     const outcome = await platform.ingest.accept({
       dataset,
@@ -88,7 +108,11 @@ async function openOracle(events: readonly NexmarkEvent[]): Promise<DuckDBConnec
   for (const kind of KINDS) {
     const path = join(directory, `${kind}.ndjson`);
     const rows = events.filter((event) => event.kind === kind);
-    await writeFile(path, rows.map((row) => `${ndjsonLine(row)}\n`).join(""));
+    const lines = rows.map((row) => {
+      const p_time = new Date(arrivals.get(row) ?? 0).toISOString();
+      return `${JSON.stringify({ ...(JSON.parse(ndjsonLine(row)) as object), p_time })}\n`;
+    });
+    await writeFile(path, lines.join(""));
     await connection.run(
       `CREATE TABLE ${kind} AS SELECT *, row_number() OVER () AS place
        FROM read_json('${path}', format = 'newline_delimited')`,
@@ -106,10 +130,15 @@ async function expected({ columns, sql: text }: BatchQuery): Promise<readonly st
     .toSorted();
 }
 
-async function published(name: QueryName, { columns }: BatchQuery): Promise<readonly string[]> {
+async function published(
+  name: QueryName,
+  { columns, only = "TRUE" }: BatchQuery,
+): Promise<readonly string[]> {
   await using connection = await platform.database.connect();
   const texts = columns.map((column) => sql`CAST(${sql.id(column)} AS VARCHAR)`);
-  const rows = await connection.values(sql`SELECT ${sql.join(texts)} FROM ${sql.id(name)}`);
+  const rows = await connection.values(
+    sql`SELECT ${sql.join(texts)} FROM ${sql.id(name)} WHERE ${new Sql(only, [])}`,
+  );
   return rows.map((row) => row.map(String).join(" | ")).toSorted();
 }
 
