@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isKurobeError } from "../core/errors.ts";
 import {
+  clickhouse,
   column,
   dataset,
   defineProject,
@@ -65,6 +66,25 @@ describe("a sink of PostgreSQL", () => {
     [{ tabel: "x" }, "sinks.out.tabel: an unknown key"],
   ])("does not take %j", (wrong, problem) => {
     expect(problems(postgres({ from: ticks, url: URL, ...wrong }))).toEqual([problem]);
+  });
+});
+
+describe("a sink of ClickHouse", () => {
+  const url = "https://writer@clickhouse.example.com:8443/analytics";
+
+  it("has defaults", () => {
+    expect(planOf(clickhouse({ from: ticks, url, table: "a.b" }))).toMatchObject({
+      ...{ kind: "clickhouse", start: "earliest", schema: "a", table: "b", batch: 5000 },
+    });
+  });
+
+  it.each([
+    [{ url: "clickhouse://db/x" }, 'sinks.out.url: "clickhouse://db/x"'],
+    [{ url: "https://u:p@db/x" }, "sinks.out.url: an address with a password"],
+    [{ table: "a.b.c" }, 'sinks.out.table: "a.b.c"'],
+    [{ engine: "MergeTree" }, "sinks.out.engine: an unknown key"],
+  ])("does not take %j", (wrong, problem) => {
+    expect(problems(clickhouse({ from: ticks, url, ...wrong }))).toEqual([problem]);
   });
 });
 

@@ -1,4 +1,5 @@
 /** Sinks as the machine runs them: checked, defaulted, plain JSON, without their secrets. */
+import { type ClickHousePlan } from "./sinks/clickhouse.ts";
 import { type EmailPlan } from "./sinks/email.ts";
 import { type FilePlan } from "./sinks/file.ts";
 import { type InfluxdbPlan } from "./sinks/influxdb.ts";
@@ -8,6 +9,7 @@ import { type SlackPlan } from "./sinks/slack.ts";
 import { type WebhookPlan } from "./sinks/webhook.ts";
 
 export type SinkPlan =
+  | ClickHousePlan
   | EmailPlan
   | FilePlan
   | InfluxdbPlan

@@ -24,6 +24,8 @@ export async function openDestination(
 ): Promise<Destination | FileSink> {
   const own = destinationDeps(sink, deps);
   switch (sink.kind) {
+    case "clickhouse":
+      return await (await import("./clickhouse.ts")).openClickHouse(sink, own);
     case "file": {
       const { engine, outbox, folder } = deps;
       const { FileSink } = await import("./file-sink.ts");

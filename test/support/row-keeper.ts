@@ -93,7 +93,7 @@ export function describeRowKeeper(open: () => Promise<RowKeeper>): void {
             expect(new Map(held)).toEqual(new Map(expected));
           }
         }),
-        { numRuns: 20 },
+        { numRuns: 15 },
       );
     });
 

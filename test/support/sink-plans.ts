@@ -1,5 +1,6 @@
 /** Plans of sinks for tests that open a destination by itself. */
 import { type InfluxdbPlan } from "../../src/plan/sinks/influxdb.ts";
+import { type ClickHousePlan } from "../../src/plan/sinks/clickhouse.ts";
 import { type PostgresPlan } from "../../src/plan/sinks/postgres.ts";
 import { type RedisPlan } from "../../src/plan/sinks/redis.ts";
 import { type SinkBase } from "../../src/plan/sinks/sink-base.ts";
@@ -12,6 +13,20 @@ const BASE: SinkBase = {
   whenRejected: "block",
   maxBacklog: null,
 };
+
+export function clickHousePlan(rest: Partial<ClickHousePlan> = {}): ClickHousePlan {
+  return {
+    kind: "clickhouse",
+    ...BASE,
+    url: "",
+    schema: null,
+    table: "named",
+    createTable: true,
+    batch: 100,
+    timeoutUs: 30_000_000,
+    ...rest,
+  };
+}
 
 export function postgresPlan(rest: Partial<PostgresPlan> = {}): PostgresPlan {
   return {

@@ -1,7 +1,7 @@
 /** A sink that keeps a PostgreSQL table. */
-import { show } from "../problem.ts";
 import { databaseAddress } from "./database-address.ts";
 import { type ResolveSink, type SecretTextPlan, type SinkBase } from "./sink-base.ts";
+import { tableName } from "./table-name.ts";
 
 export interface PostgresPlan extends SinkBase {
   readonly kind: "postgres";
@@ -20,12 +20,6 @@ const MAX_NAME_BYTES = 63;
 
 export const resolvePostgres: ResolveSink<PostgresPlan> = (readBase, fields) => {
   const base = readBase("earliest");
-  const named = fields.text("table", '"analytics.bars"', base.from.replaceAll(".", "_"));
-  const parts = named.split(".");
-  const [table = "", schema = null] = parts.toReversed();
-  if (parts.length > 2 || parts.some((part) => !isName(part))) {
-    fields.raw("table").problems.add(show(named), "a table, or schema.table", '"analytics.bars"');
-  }
   return {
     kind: "postgres",
     ...base,
@@ -33,14 +27,9 @@ export const resolvePostgres: ResolveSink<PostgresPlan> = (readBase, fields) => 
       protocols: ["postgres:", "postgresql:"],
       example: "postgres://writer@db.example.com/analytics",
     }),
-    schema,
-    table,
+    ...tableName(fields, base.from, MAX_NAME_BYTES),
     createTable: fields.isTrue("createTable"),
     batch: fields.count("batch", 2000, { from: 1, to: MAX_BATCH }),
     timeoutUs: fields.durationUs("timeout", "30s"),
   };
 };
-
-function isName(part: string): boolean {
-  return part !== "" && !part.includes("\0") && Buffer.byteLength(part) <= MAX_NAME_BYTES;
-}
