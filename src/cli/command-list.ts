@@ -17,6 +17,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "dlq ls": async () => (await import("./commands/dlq.ts")).dlqLs,
   "dlq retry": async () => (await import("./commands/dlq.ts")).dlqRetry,
   "dlq purge": async () => (await import("./commands/dlq.ts")).dlqPurge,
+  "late ls": async () => (await import("./commands/late.ts")).lateLs,
+  "late replay": async () => (await import("./commands/late.ts")).lateReplay,
   "alert ls": async () => (await import("./commands/alert.ts")).alertLs,
   "alert silence": async () => (await import("./commands/alert.ts")).alertSilence,
   "alert test": async () => (await import("./commands/alert.ts")).alertTest,

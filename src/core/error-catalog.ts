@@ -15,6 +15,7 @@ import { SERVE_ERRORS } from "./error-catalog/serve.ts";
 import { SINKS_ERRORS } from "./error-catalog/sinks.ts";
 import { SOURCES_ERRORS } from "./error-catalog/sources.ts";
 import { STORAGE_ERRORS } from "./error-catalog/storage.ts";
+import { WINDOWS_ERRORS } from "./error-catalog/windows.ts";
 
 export const ERROR_CATALOG = {
   ...CORE_ERRORS,
@@ -22,6 +23,7 @@ export const ERROR_CATALOG = {
   ...LOG_ERRORS,
   ...DUCKDB_ERRORS,
   ...STORAGE_ERRORS,
+  ...WINDOWS_ERRORS,
   ...ENGINE_ERRORS,
   ...INGEST_ERRORS,
   ...SOURCES_ERRORS,

@@ -106,8 +106,11 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ retried: number; accepted: number; rejected: number; duplicates: number }>;
   purgeDeadLetters(dataset: string, ids: readonly number[] | null): Promise<{ purged: number }>;
 
-  /** Sends a stage a command through the log: a replay does the same. Resolves when it is done. */
-  command(stage: string, command: unknown): Promise<void>;
+  /**
+   * Sends a stage a command through the log: a replay does the same. Resolves when it is done, with
+   * what the stage answers.
+   */
+  command(stage: string, command: unknown): Promise<unknown>;
   /**
    * Rows of a stored table in the order in which they were written, corrections and rows that were
    * taken back included. Of rows that were merged long ago only the newest of a key is left.

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Clock } from "../core/clock.ts";
 import { type Disk } from "../core/disk.ts";
 import { Lifetime } from "../core/lifetime.ts";
+import { sql } from "../core/sql.ts";
 import { type DecodeLimits } from "../decode/batch.ts";
 import { openDecoder } from "../decode/decoder.ts";
 import { lineProtocolReader, type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
@@ -179,8 +180,18 @@ async function openTables(
     tables.set(table.name, table);
     await connection.run(table.createMemoryTable(table.generation));
     for (const view of table.viewStatements()) await connection.run(view);
+    table.waitingRows = await countWaiting(connection, table);
   }
   return tables;
+}
+
+async function countWaiting(connection: Connection, table: Table): Promise<number> {
+  const { waits } = table.stored;
+  if (waits === undefined || table.chunks.length === 0) return 0;
+  const [found] = await connection.rows<{ n: bigint }>(
+    sql`SELECT count(*) AS n FROM ${table.relation()} AS r WHERE ${waits}`,
+  );
+  return Number(found?.n ?? 0n);
 }
 
 /**

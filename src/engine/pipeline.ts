@@ -19,6 +19,8 @@ export interface Pending {
   /** Resolves when the entry is on disk. */
   readonly durable: Promise<void>;
   readonly settle: (outcome: Outcome | null) => void;
+  /** Takes what a stage answers to a command, before `settle`. */
+  readonly answer?: (value: unknown) => void;
   readonly fail: (error: Error) => void;
 }
 

@@ -135,6 +135,7 @@ export class RunningEngine implements Engine {
   #append(
     header: EntryHeader,
     body: Uint8Array,
+    answer?: (value: unknown) => void,
   ): { position: number; settled: Promise<Outcome | null> } {
     if (this.#state !== "running") {
       throw new KurobeError(
@@ -151,6 +152,7 @@ export class RunningEngine implements Engine {
         body,
         durable,
         settle,
+        ...(answer === undefined ? {} : { answer }),
         fail: (error) => {
           reject(error);
           if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE"))
@@ -244,8 +246,13 @@ export class RunningEngine implements Engine {
     return this.#parts.commits.listen(listener);
   }
 
-  async command(stage: string, command: unknown): Promise<void> {
-    await this.#control({ kind: "stage", stage, command });
+  async command(stage: string, command: unknown): Promise<unknown> {
+    let answer: unknown;
+    const take = (given: unknown): void => {
+      answer = given;
+    };
+    await this.#control({ kind: "stage", stage, command }, take);
+    return answer;
   }
 
   changes(
@@ -335,9 +342,9 @@ export class RunningEngine implements Engine {
     await this.#control({ kind: "forget_cursors", source, keys });
   }
 
-  #control(control: Control): Promise<Outcome | null> {
+  #control(control: Control, answer?: (value: unknown) => void): Promise<Outcome | null> {
     const header = { kind: "control", receivedAtUs: this.#parts.clock.nowUs() } as const;
-    return this.#append(header, encodeControl(control)).settled;
+    return this.#append(header, encodeControl(control), answer).settled;
   }
 
   status(): EngineStatus {
@@ -375,8 +382,8 @@ export class RunningEngine implements Engine {
           0,
         ),
         watermarkUs: this.#parts.ticking.watermarkUs(dataset.name),
-        deadLetters: size(deadLettersOf(dataset.name)),
-        lateRows: size(lateRowsOf(dataset.name)),
+        deadLetters: tables.get(deadLettersOf(dataset.name))?.waitingRows ?? 0,
+        lateRows: tables.get(lateRowsOf(dataset.name))?.waitingRows ?? 0,
       })),
       windows: plan.windows.map((window) => {
         const one = windows[window.name];

@@ -42,8 +42,11 @@ export interface Stage {
    * call.
    */
   takeDerived?(): readonly AppliedRows[];
-  /** A command of this stage's own, as it was given to `Engine.command`; plain JSON. */
-  control?(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<void>;
+  /**
+   * A command of this stage's own, as it was given to `Engine.command`; plain JSON. What it gives
+   * is for the one who sent the command.
+   */
+  control?(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<unknown>;
   /** `position`: the last entry of the group that is now visible. */
   commit(position: number): void;
   rollback(): void;

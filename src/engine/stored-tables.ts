@@ -1,6 +1,7 @@
 /**
  * Every table whose rows are durable: the datasets, and what the engine itself keeps beside them.
  */
+import { sql, type Sql } from "../core/sql.ts";
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type AlertPlan } from "../plan/alert-plan.ts";
 import {
@@ -20,6 +21,8 @@ export interface StoredTable {
   readonly hasTombstones: boolean;
   /** True where a merge must not forget what was taken back: a revision goes on from there. */
   readonly keepsTombstones?: boolean;
+  /** SQL: which of its rows wait for somebody to do something about them; absent: none does. */
+  readonly waits?: Sql;
   /** Where people find it in SQL; null for what is the engine's own. */
   readonly view: { readonly schema: string; readonly name: string } | null;
 }
@@ -92,11 +95,15 @@ function deadLetterTable(dataset: string): StoredTable {
       dedup: null,
     },
     hasTombstones: true,
+    waits: sql`TRUE`,
     view: { schema: dataset, name: "dead_letters" },
   };
 }
 
-/** The row as it is, and what it came too late for. */
+/**
+ * The row as it is, and what it came too late for. Keyed, so that a replay can mark it: the row is
+ * then there once more, and the newer one counts.
+ */
 function lateRowTable(dataset: DatasetPlan): StoredTable {
   return {
     plan: {
@@ -109,13 +116,16 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
         required("_watermark", timestamp),
         // Which of the dataset's rows it is, by arrival.
         required("_row", int64),
+        // It counts in that window now.
+        { ...required("_replayed", { kind: "boolean" }), default: false },
       ],
       eventTime: dataset.eventTime,
-      key: [],
+      key: [dataset.eventTime, "_row", "_window", "_window_start"],
       watermark: NO_WATERMARK,
       dedup: null,
     },
     hasTombstones: false,
+    waits: sql`NOT _replayed`,
     view: { schema: dataset.name, name: "late_rows" },
   };
 }

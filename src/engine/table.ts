@@ -36,6 +36,8 @@ export class Table {
   memoryRows = 0;
   frozenRows = 0;
   nextSeq = 1;
+  /** Rows that wait for somebody to do something about them. */
+  waitingRows = 0;
   /** Rows from this `_seq` on are in memory tables; those before it in chunks. */
   memoryFromSeq = 1;
   #thawedSeq = 1;

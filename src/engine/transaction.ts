@@ -10,6 +10,8 @@ interface Arrival {
   /** Whether the rows may repeat keys that are stored, or each other's. */
   readonly repeats: "never" | "always" | "check";
   readonly rangeUs?: { readonly min: bigint; readonly max: bigint } | undefined;
+  /** They say of as many rows that those wait no more. */
+  readonly settles?: boolean;
 }
 
 export interface InsertOptions extends Arrival {
@@ -31,6 +33,7 @@ export interface AppendOptions extends Arrival {
 interface Draft {
   nextSeq: number;
   rows: number;
+  waitingRows: number;
   repeatDays: ReadonlySet<number>;
 }
 
@@ -91,6 +94,7 @@ export class Transaction {
     const firstSeq = draft.nextSeq;
     draft.nextSeq += arrival.span === "rows" ? rows : arrival.span;
     draft.rows += rows;
+    draft.waitingRows += arrival.settles === true ? -rows : rows;
     if (table.isKeyed && rows > 0 && arrival.repeats !== "never") {
       await this.#markDays(table, draft, firstSeq, arrival);
     }
@@ -133,7 +137,7 @@ export class Transaction {
   #draft(table: Table): Draft {
     let draft = this.#drafts.get(table);
     if (draft === undefined) {
-      draft = { nextSeq: table.nextSeq, rows: 0, repeatDays: table.repeatDays };
+      draft = { nextSeq: table.nextSeq, rows: 0, waitingRows: 0, repeatDays: table.repeatDays };
       this.#drafts.set(table, draft);
     }
     return draft;
@@ -145,6 +149,7 @@ export class Transaction {
     for (const [table, draft] of this.#drafts) {
       table.nextSeq = draft.nextSeq;
       table.memoryRows += draft.rows;
+      table.waitingRows += draft.waitingRows;
       table.repeatDays = draft.repeatDays;
       if (draft.rows > 0) changed.push(table.name);
     }

@@ -53,9 +53,12 @@ export class Writer {
     const { connection, tables, stages, receipts, counters, cursors } = this.#deps;
     const tx = new Transaction(connection, tables);
     try {
+      const answers = new Map<Pending, unknown>();
       const outcomes = await connection.transaction(async () => {
         const byPosition = new Map<number, Outcome>();
-        for (const entry of group.entries) await this.#applyCommand(tx, entry);
+        for (const entry of group.entries) {
+          answers.set(entry, await this.#applyCommand(tx, entry));
+        }
         for (const staged of group.staged) {
           const settled = await applyStaged(this.#deps, tx, staged);
           for (const [index, outcome] of settled.entries()) {
@@ -73,6 +76,7 @@ export class Writer {
       for (const stage of stages) stage.commit(last);
       this.#advance(group);
       if (changed.length > 0) this.#deps.onCommit(changed);
+      for (const [entry, answer] of answers) entry.answer?.(answer);
       return outcomes;
     } catch (error) {
       for (const part of [receipts, counters, cursors, ...stages]) part.rollback();
@@ -80,19 +84,20 @@ export class Writer {
     }
   }
 
-  async #applyCommand(tx: Transaction, entry: Pending): Promise<void> {
+  async #applyCommand(tx: Transaction, entry: Pending): Promise<unknown> {
     if (entry.header.kind === "tick") await this.#tick(tx, entry.header.receivedAtUs);
-    if (entry.header.kind !== "control") return;
+    if (entry.header.kind !== "control") return undefined;
     const control = decodeControl(entry.body);
     if (control.kind === "forget_cursors") {
       this.#deps.cursors.forget(control.source, control.keys);
     } else if (control.kind === "stage") {
       // A stage that the project no longer has is commanded by nobody.
       const stage = this.#deps.stages.find((one) => one.name === control.stage);
-      await stage?.control?.(tx, control.command, entry.header.receivedAtUs);
+      return await stage?.control?.(tx, control.command, entry.header.receivedAtUs);
     } else {
       await applyControl(tx, control);
     }
+    return undefined;
   }
 
   async #tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {

@@ -27,6 +27,7 @@ import { Outbox, withoutDroppedSources } from "../sinks/outbox.ts";
 import { openSinks, type Sinks, type SinkStatus } from "../sinks/sinks.ts";
 import { sweep } from "../storage/sweep.ts";
 import { streamStage, type StreamStage, withStreams } from "../streams/streams.ts";
+import { type LateRows, openLateRows } from "../windows/late-rows.ts";
 import { windowStage, type WindowStage, withoutDropped } from "../windows/window-stage.ts";
 
 /** What the rooms below the doors need to know of the machine. */
@@ -67,6 +68,7 @@ export interface Platform extends AsyncDisposable {
   readonly ingest: Ingest;
   readonly sinks: Sinks;
   readonly alarms: Alarms;
+  readonly lateRows: LateRows;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
   /**
@@ -101,6 +103,8 @@ export async function openPlatform(
   const sinks = opening.own(
     await openSinks({ engine, outbox, clock, environment, folder, onTrouble: onSinkTrouble }),
   );
+  const connection = await database.connect();
+  const lateRows = opening.own(openLateRows({ engine, connection }));
   const lifetime = opening.move();
   return {
     plan,
@@ -113,6 +117,7 @@ export async function openPlatform(
     ingest,
     sinks,
     alarms: openAlarms({ engine, alerts, clock }),
+    lateRows,
     lost: lock.signal,
     warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),

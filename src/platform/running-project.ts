@@ -67,7 +67,7 @@ export async function openRunningProject(
       },
     ),
   );
-  const { engine, ingest, database, sinks, alarms } = platform;
+  const { engine, ingest, database, sinks, alarms, lateRows } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
   const sources = opening.own(openSources(plan, { ingest, directory: order.projectDirectory }));
   server.open({
@@ -78,6 +78,7 @@ export async function openRunningProject(
     query,
     sinks,
     alarms,
+    lateRows,
     verify: (options) => verifyPlatform(platform, options),
   });
   const lifetime = opening.move();

@@ -4,6 +4,7 @@ import { type JsonSchema } from "./openapi-rows.ts";
 import { RESULT_TYPES, SqlCommand } from "./routes/sql.ts";
 import { SilenceCommand } from "./routes/alerts.ts";
 import { CheckpointCommand } from "./routes/checkpoints.ts";
+import { LateCommand } from "./routes/late-rows.ts";
 import { LetterChoice } from "./routes/dead-letters.ts";
 import { VerifyCommand } from "./routes/verify.ts";
 
@@ -216,6 +217,31 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     body: command(LetterChoice),
     isBodyOptional: true,
     answers: [[200, "How many.", json({ type: "object", properties: { purged: count } })]],
+    problems: [400, 404],
+  },
+  "GET /v1/late-rows": {
+    summary: "Count rows that came too late, by window",
+    tag: "rows",
+    parameters: [query("dataset", "Of this dataset only.", text)],
+    answers: [[200, "Why they were late, how many, how late.", json(listOf("lateRows", object))]],
+    problems: [400, 404],
+  },
+  "POST /v1/datasets/{name}/late-rows/replay": {
+    summary: "Let late rows count in the windows that they missed",
+    description: words(
+      "Their windows are computed again from all stored rows; what differs is published as a new",
+      "revision. Where the connection is closed, what is not done yet stays late.",
+    ),
+    tag: "rows",
+    body: command(LateCommand),
+    isBodyOptional: true,
+    answers: [
+      [
+        200,
+        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
+        { "application/x-ndjson": object },
+      ],
+    ],
     problems: [400, 404],
   },
   "POST /v1/sql": {

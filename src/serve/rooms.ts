@@ -10,6 +10,7 @@ export interface Rooms {
   readonly engine: ServedEngine;
   readonly sinks: ServedSinks;
   readonly alarms: ServedAlarms;
+  readonly lateRows: ServedLateRows;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /** Plain JSON; left out where nothing is read by itself. */
@@ -19,6 +20,28 @@ export interface Rooms {
    * throws the coded error of the first damage that it cannot go on from.
    */
   readonly verify: (options: { readonly signal: AbortSignal }) => AsyncIterable<object>;
+}
+
+/** Rows that came too late. `LateRows` of `windows/` fits. */
+export interface ServedLateRows {
+  list(dataset?: string): Promise<
+    readonly {
+      readonly dataset: string;
+      readonly window: string;
+      readonly firstUs: bigint;
+      readonly lastUs: bigint;
+      readonly latestByUs: bigint;
+    }[]
+  >;
+  replay(
+    dataset: string,
+    choice: {
+      readonly window?: string | undefined;
+      readonly fromUs?: bigint | undefined;
+      readonly toUs?: bigint | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): AsyncIterable<object>;
 }
 
 /** What an operator can see of alerts and tell them. `Alarms` of `alerts/` fits. */

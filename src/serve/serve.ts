@@ -14,6 +14,7 @@ import { checkpointRoutes } from "./routes/checkpoints.ts";
 import { datasetRoutes } from "./routes/datasets.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { lateRowRoutes } from "./routes/late-rows.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
@@ -32,6 +33,7 @@ const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   pageRoutes,
   datasetRoutes,
   deadLetterRoutes,
+  lateRowRoutes,
   sqlRoutes,
   liveRoutes,
   statusRoutes,

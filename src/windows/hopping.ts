@@ -124,3 +124,18 @@ function onlyBy(window: HoppingPlan, groups: Sql | undefined): Sql {
   );
   return sql`WHERE EXISTS (SELECT 1 FROM ${groups} AS d WHERE TRUE${sql.join(sameBy, "")})`;
 }
+
+/** SQL for all results of the windows that start from `fromUs` to `lastUs`, over all rows. */
+export async function hopsStarting(
+  { tx, dataset, window }: Pick<Hops, "tx" | "dataset" | "window">,
+  starts: { readonly fromUs: bigint; readonly lastUs: bigint },
+): Promise<Sql> {
+  const windows = {
+    from: paneIndex(window, starts.fromUs),
+    to: paneIndex(window, starts.lastUs) + 1n,
+  };
+  const rows = tx.relation(dataset.name, rowsOfWindows(window, windows));
+  const panes = await panesOf(tx, dataset, window, rows, null);
+  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE _hop_panes AS FROM ${panes} AS p`);
+  return mergePanes(tx, dataset, window, sql`temp._hop_panes`, windows);
+}

@@ -191,7 +191,7 @@ export async function storeLateRows(
       row_number() OVER (ORDER BY _seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
   const own = sql.join(dataset.columns.map((column) => sql.id(column.name)));
   await tx.insert(lateRowsOf(dataset.name), {
-    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm), _seq`,
+    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm), _seq, FALSE`,
     from: ordered,
     offset: sql`_place`,
     span: Number(count.rows),

@@ -165,7 +165,8 @@ async function restoreSessions(
 /** Rows that came too late for a session never count, whatever happens around them later. */
 export function tooLate({ tx, dataset, window }: Sessions, progress: SessionProgress): Sql {
   return sql`(SELECT _row AS _seq FROM ${tx.relation(lateRowsOf(dataset.name))} AS l
-    WHERE _window = ${sql.literal(window.name)} AND _row >= ${sql.literal(progress.sinceSeq)})`;
+    WHERE _window = ${sql.literal(window.name)} AND _row >= ${sql.literal(progress.sinceSeq)}
+      AND NOT _replayed)`;
 }
 
 /** Puts all sessions, joined, into `temp._sessions`. */

@@ -11,7 +11,9 @@ import {
   takeBackEarly,
 } from "./early.ts";
 import { followClosed, followCorrections } from "./follow.ts";
+import { runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
+import { NOTHING_RECOMPUTED, type Recomputed } from "./recompute.ts";
 import { splitIntoRuns } from "./runs.ts";
 import { type Sessions } from "./session-sql.ts";
 import {
@@ -197,6 +199,32 @@ class EventTimeStage implements WindowStage {
       const next = { emittedUs: receivedAtUs, emittedSeq: seq, seenSeq: seq };
       this.#windowDraft.set(window.name, { ...before, early: next });
     }
+  }
+
+  async control(tx: Transaction, command: unknown): Promise<Recomputed> {
+    const asked = command as WindowCommand;
+    const { window: name } = asked;
+    const window = this.#plan.windows.find((one) => one.name === name);
+    const dataset = this.#sources.find((one) => one.name === window?.from);
+    const before = this.#windowProgressOf(name);
+    const { closedUntilUs } = before;
+    // The project may have changed since it was sent.
+    if (window === undefined || dataset === undefined || closedUntilUs === null) {
+      return NOTHING_RECOMPUTED;
+    }
+    const firstSeq = tx.nextSeq(name);
+    const isRead = this.#windowsOf(name).length > 0;
+    const of = { tx, dataset, window, closedUntilUs, sessions: before.sessions, isRead };
+    const { counts, sessions } = await runWindowCommand(of, asked);
+    this.#windowDraft.set(name, {
+      ...before,
+      sessions,
+      published: before.published + counts.added,
+      corrected: before.corrected + counts.corrected + counts.takenBack,
+    });
+    const isNews = tx.nextSeq(name) > firstSeq;
+    if (isNews && window.kind !== "session") await this.#follow(tx, window, firstSeq);
+    return counts;
   }
 
   async #advance(of: Sessions, round: SessionRound): Promise<readonly number[]> {

@@ -84,6 +84,31 @@ async function send(platform: Platform, batch: SentBatch, totals: Totals): Promi
   totals.duplicates += outcome.duplicates;
 }
 
+/** Twice: the second time it changes nothing. */
+async function replayLate(
+  platform: Platform,
+  { window, minutes }: Extract<Step, { kind: "replay" }>,
+): Promise<readonly ScriptEntry[]> {
+  const name = `w${window}`;
+  const { windows } = platform.plan;
+  const found = windows.find((one) => one.name === name);
+  // A window over a window follows it, and has no late rows.
+  if (found === undefined || windows.some((one) => one.name === found.from)) return [];
+  const [fromUs, toUs] = minutes.map((minute) => START_US + BigInt(minute) * 60_000_000n);
+  if (fromUs === undefined || toUs === undefined) return [];
+  const choice = { window: name, fromUs, toUs };
+  let last: object = {};
+  for await (const _ of platform.lateRows.replay(found.from, choice)) last = {};
+  for await (const step of platform.lateRows.replay(found.from, choice)) last = step;
+  expect({ added: 0, corrected: 0, takenBack: 0, replayed: 0, ...last }).toMatchObject({
+    added: 0,
+    corrected: 0,
+    takenBack: 0,
+    replayed: 0,
+  });
+  return [{ kind: "replay_late", window: name, fromUs, toUs }];
+}
+
 /** Does the steps and writes down, for the oracle, what happened in which order. */
 async function perform(
   plan: Plan,
@@ -106,6 +131,7 @@ async function perform(
         await platform[Symbol.asyncDispose]();
         platform = await open(plan, directory, clock);
       }
+      if (step.kind === "replay") script.push(...(await replayLate(platform, step)));
       if (step.kind === "send") {
         for (const { dataset, producer, rows } of step.batches) {
           const inputs = rows.map(({ atUs, k, v }) => ({ at: atUs, k, v }));
@@ -169,7 +195,7 @@ async function look(platform: Platform, plan: Plan): Promise<Seen> {
     const own = shown(columns);
     rows[name] = await texts(sql`SELECT ${own} FROM ${sql.id("rows", name)} ORDER BY _seq`);
     const found = await texts(
-      sql`SELECT _window, epoch_us(_window_start), ${own}, epoch_us(_watermark)
+      sql`SELECT _window, epoch_us(_window_start), ${own}, epoch_us(_watermark), _replayed
             FROM ${sql.id(name, "late_rows")}`,
     );
     late[name] = found.toSorted();
@@ -195,7 +221,7 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
       columns.map((one) => row[one.name]);
     const rows = (found?.rows ?? []).map(({ row }) => line(values(row)));
     const late = (found?.lateRows ?? []).map((one) =>
-      line([one.window, one.startUs, ...values(one.row), one.watermarkUs]),
+      line([one.window, one.startUs, ...values(one.row), one.watermarkUs, one.isReplayed === true]),
     );
     return { name, rows, late: late.toSorted() };
   });

@@ -45,6 +45,12 @@ export type Step =
   /** Sent at once: how they are grouped must not matter. */
   | { readonly kind: "send"; readonly batches: readonly SentBatch[] }
   | { readonly kind: "wait"; readonly seconds: number }
+  /** Late rows of windows that start in these minutes count after all. */
+  | {
+      readonly kind: "replay";
+      readonly window: number;
+      readonly minutes: readonly [number, number];
+    }
   | { readonly kind: "checkpoint" }
   | { readonly kind: "restart" };
 
@@ -289,6 +295,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.integer({ min: 1, max: 700 }).map((seconds): Step => ({ kind: "wait", seconds })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        fc.integer({ min: 0, max: 1 }),
+        fc.constantFrom([-1e6, 1e6], [0, 20], [10, 40], [-1e6, 10]),
+      )
+      .map(([window, [from = 0, to = 0]]): Step => ({
+        kind: "replay",
+        window,
+        minutes: [from, to],
+      })),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },

@@ -25,7 +25,14 @@ export type ScriptEntry =
       readonly receivedAtUs: bigint;
       readonly rows: readonly OracleInput[];
     }
-  | { readonly kind: "tick"; readonly receivedAtUs: bigint };
+  | { readonly kind: "tick"; readonly receivedAtUs: bigint }
+  /** Late rows count after all, in the windows that start in the range. */
+  | {
+      readonly kind: "replay_late";
+      readonly window: string;
+      readonly fromUs: bigint;
+      readonly toUs: bigint;
+    };
 
 /** A row before it is checked: columns may be missing or of the wrong type. */
 export type OracleInput = Readonly<Record<string, Value | undefined>>;
@@ -56,6 +63,11 @@ export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOut
     if (entry.kind === "tick") {
       for (const dataset of datasets.values()) dataset.tick(entry.receivedAtUs);
       streams.advance();
+      for (const stream of streams.all) stream.emit();
+      continue;
+    }
+    if (entry.kind === "replay_late") {
+      for (const one of [...datasets.values(), ...streams.all]) one.replayLate(entry);
       continue;
     }
     const dataset = datasets.get(entry.dataset);
@@ -96,6 +108,10 @@ class OracleDataset {
       else if (this.#isDuplicate(row)) this.#duplicates.push(row);
       else this.#accept(producer, receivedAtUs, row);
     }
+  }
+
+  replayLate(choice: { window: string; fromUs: bigint; toUs: bigint }): void {
+    this.windows.replayLate(choice, this.#stored());
   }
 
   tick(receivedAtUs: bigint): void {

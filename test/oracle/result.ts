@@ -16,6 +16,8 @@ export interface LateRow extends OracleWindow {
   readonly row: Row;
   /** Before the row came. */
   readonly watermarkUs: bigint;
+  /** It counts after all. */
+  readonly isReplayed?: boolean;
 }
 
 export function inOrder(results: readonly WindowResult[]): readonly WindowResult[] {

@@ -73,6 +73,31 @@ export class OracleSessions {
     return [startUs, times.reduce((a, b) => (b > a ? b : a)) + BigInt(this.plan.gapUs)];
   }
 
+  /** Late rows whose sessions are over join them. */
+  replay(late: readonly LateRow[], stored: readonly StoredRow[]): readonly LateRow[] {
+    const counted: LateRow[] = [];
+    for (const [key, group] of this.#groups) {
+      const chosen = late.flatMap((one) => {
+        const row = stored.find(({ seq }) => seq === one.seq);
+        const by = this.plan.by.map(({ expression }) => evaluate(expression, one.row));
+        return row !== undefined && identities(by) === key ? [{ one, row }] : [];
+      });
+      const all = [...group.sessions.flatMap(({ rows }) => rows), ...chosen.map(({ row }) => row)];
+      for (const { one, row } of chosen) {
+        const rows = this.#islandOf(all, row);
+        if (this.#watermarkUs === null || this.#span(rows)[1] > this.#watermarkUs) continue;
+        counted.push(one);
+        const parts = group.sessions.filter((part) => part.rows.some((r) => rows.includes(r)));
+        // Of several rows in one session, the first has joined it already.
+        if (parts.some((part) => part.rows.includes(row))) continue;
+        const steps = 1 + Math.max(0, ...parts.map((part) => part.steps));
+        const others = group.sessions.filter((part) => !parts.includes(part));
+        group.sessions = [...others, { rows, steps }];
+      }
+    }
+    return counted;
+  }
+
   advance(watermarkUs: bigint): void {
     if (this.#watermarkUs === null || watermarkUs > this.#watermarkUs)
       this.#watermarkUs = watermarkUs;

@@ -89,6 +89,14 @@ class OracleStream {
     this.windows.advance(watermarkUs, [...this.#rows.values()]);
   }
 
+  emit(): void {
+    this.windows.emit([...this.#rows.values()]);
+  }
+
+  replayLate(choice: { window: string; fromUs: bigint; toUs: bigint }): void {
+    this.windows.replayLate(choice, [...this.#rows.values()]);
+  }
+
   outcome(): StreamOutcome {
     return { rows: [...this.#rows.values()], lateRows: this.windows.lateRows() };
   }

@@ -5,7 +5,7 @@ import { evaluate } from "./expression.ts";
 import { type Lower, resultsOf, resultsOver } from "./nested.ts";
 import { inOrder, type LateRow, type WindowResult } from "./result.ts";
 import { OracleSessions } from "./sessions.ts";
-import { identities, type Row, type StoredRow, type Value } from "./value.ts";
+import { identities, identity, type Row, type StoredRow, type Value } from "./value.ts";
 import { type OracleWindow, windowsOf } from "./window-of.ts";
 
 interface Group {
@@ -75,6 +75,25 @@ export class OracleWindows {
 
   lateRows(): readonly LateRow[] {
     return this.#lateRows;
+  }
+
+  /** Late rows count after all, in the windows that start in the range. */
+  replayLate(
+    { window, fromUs, toUs }: { window: string; fromUs: bigint; toUs: bigint },
+    stored: readonly StoredRow[],
+  ): void {
+    const found = this.#windows.find((one) => one.plan.name === window);
+    const waiting = this.#lateRows.filter(
+      (one) =>
+        one.window === window &&
+        one.isReplayed !== true &&
+        one.startUs >= fromUs &&
+        one.startUs < toUs,
+    );
+    const counted = found?.replay(waiting, stored) ?? [];
+    for (const [index, one] of this.#lateRows.entries()) {
+      if (counted.includes(one)) this.#lateRows[index] = { ...one, isReplayed: true };
+    }
   }
 }
 
@@ -197,6 +216,30 @@ class OneWindow {
     };
   }
 
+  /** All rows of these windows count now: what differs is a new revision. */
+  replay(late: readonly LateRow[], stored: readonly StoredRow[]): readonly LateRow[] {
+    const starts = new Set(late.map((one) => one.startUs));
+    const groups = new Map(
+      [...this.#groups].filter(([, group]) => starts.has(group.window.startUs)),
+    );
+    for (const startUs of starts) this.#excluded.delete(startUs);
+    for (const one of stored) {
+      for (const window of this.#windowsOf(one.eventTimeUs)) {
+        if (!starts.has(window.startUs) || !this.#takes(one.row)) continue;
+        const group = this.#group(window, this.#byOf(one.row));
+        groups.set(groupKey(window, group.by), group);
+      }
+    }
+    for (const group of groups.values()) {
+      const before = measureText(group.result);
+      this.#publish(group, stored);
+      if (measureText(group.result) === before) continue;
+      group.lateCount++;
+      this.#publish(group, stored);
+    }
+    return late;
+  }
+
   #exclude(window: OracleWindow, seq: number): void {
     const excluded = this.#excluded.get(window.startUs) ?? new Set();
     this.#excluded.set(window.startUs, excluded.add(seq));
@@ -248,4 +291,10 @@ class OneWindow {
 
 function groupKey(window: OracleWindow, by: readonly Value[]): string {
   return `${window.startUs} ${identities(by)}`;
+}
+
+function measureText(result: WindowResult | null): string {
+  if (result === null) return "none";
+  const values = Object.entries(result.measures).map(([name, value]) => [name, identity(value)]);
+  return JSON.stringify(values);
 }

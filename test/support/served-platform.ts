@@ -113,7 +113,7 @@ export async function openServed(
   const plan = resolveProject(definition);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory, ...options.platform };
   const platform = opening.own(await openPlatform(plan, settings));
-  const { engine, ingest, database, sinks, alarms } = platform;
+  const { engine, ingest, database, sinks, alarms, lateRows } = platform;
   const query = opening.own(
     await openQuery({
       database,
@@ -129,6 +129,7 @@ export async function openServed(
     query,
     sinks,
     alarms,
+    lateRows,
     verify: (verifying) => verifyPlatform(platform, verifying),
   };
   const rooms = options.wrap?.(real) ?? real;

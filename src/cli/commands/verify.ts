@@ -3,7 +3,7 @@ import { KurobeError } from "../../core/errors.ts";
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
 import { showBytes, showMany } from "../figures.ts";
-import { readJsonLines } from "../read-lines.ts";
+import { readSteps } from "../read-steps.ts";
 
 interface VerifiedFile {
   readonly path: string;
@@ -12,14 +12,6 @@ interface VerifiedFile {
   readonly total: number;
   readonly problem: string | null;
 }
-
-type Step =
-  | (VerifiedFile & { readonly kind?: undefined })
-  | { readonly kind: "done" }
-  | {
-      readonly kind: "failed";
-      readonly problem: { readonly detail?: string; readonly hint?: string };
-    };
 
 export const verify = defineCommand({
   name: "verify",
@@ -45,27 +37,15 @@ export const verify = defineCommand({
     const damaged: VerifiedFile[] = [];
     let files = 0;
     let sizeBytes = 0;
-    let isDone = false;
     {
       using progress = output.progress("Verifying");
-      for await (const value of readJsonLines(response)) {
-        const step = value as Step;
-        if (step.kind === "failed") {
-          throw new KurobeError("KRB_CLI_DAMAGE", step.problem.detail ?? "the check failed", {
-            hint: step.problem.hint,
-          });
-        }
-        if (step.kind === "done") {
-          isDone = true;
-          continue;
-        }
+      for await (const step of readSteps<VerifiedFile>(response)) {
         files += 1;
         sizeBytes += step.bytes;
         if (step.problem !== null) damaged.push(step);
         progress.update({ done: step.done, total: step.total, text: showBytes(sizeBytes) });
       }
     }
-    if (!isDone) throw new KurobeError("KRB_CLI_ANSWER", "The check broke off before its end");
     output.json({ files, bytes: sizeBytes, damaged });
     for (const { path, problem } of damaged) {
       output.line(`${output.paint.red("✗")} ${path}: ${problem}`);
