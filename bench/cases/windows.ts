@@ -6,11 +6,11 @@
  * aggregated again: with 10 % of the rows late almost every open group is, once a body.
  */
 import { type BenchCase, type Context, type Figure } from "../case.ts";
-import { figure, interleave, round, series } from "../figure.ts";
+import { figure, interleave, ratioGoal, round, series } from "../figure.ts";
 import { KurobeServer, type BenchProject, type ServerStatus } from "../kurobe-server.ts";
 import { rowsPerSecond, sendBodies } from "../load/load.ts";
 import { cpuSeconds } from "../processes.ts";
-import { tickBodies, type Bodies } from "../ticks.ts";
+import { tickBodies, TICKS, type Bodies } from "../ticks.ts";
 
 const SYMBOLS = 10_000;
 
@@ -24,6 +24,7 @@ export const windows: BenchCase = {
     "1,000,000 rows of 10,000 symbols in one hour of event time (12 windows, 120,000 results), bodies of " +
     "50,000. Processor time of the server's processes with the window and without, same bodies, same " +
     "round; late rows are half an hour older than their neighbours and correct results of closed windows. " +
+    "100,000 keys: 4,000,000 rows in a quarter of an hour of event time. " +
     "Sliding: 100 symbols, a minute's windows every 5 s and every minute; the processor time of a project " +
     "without windows is taken off both.",
   run: runWindows,
@@ -78,7 +79,41 @@ async function runWindows(context: Context): Promise<readonly Figure[]> {
       beside: [noLate],
       note: counted("10 %"),
     }),
+    ...(await runManyKeys(context)),
     ...(await runSliding(context)),
+  ];
+}
+
+const MANY_KEYS = 100_000;
+const MIN_RATE_SHARE = 0.7;
+/** Three windows, so that a result stands for a dozen rows. */
+const MANY_KEYS_SPAN_US = 15 * 60 * 1_000_000;
+
+/** Windows over as many keys as a large fleet of devices has, beside the same rows without. */
+async function runManyKeys(context: Context): Promise<readonly Figure[]> {
+  const { settings, workspace } = context;
+  const bodies = settings.isQuick ? 8 : 80;
+  const everyUs = Math.floor(MANY_KEYS_SPAN_US / (bodies * TICKS.bodyRows));
+  const size = { symbols: MANY_KEYS, bodies, everyUs };
+  const rows = await tickBodies(workspace.bodies, "ndjson", size);
+  const results = await interleave<Measured>(
+    [
+      { name: "without", run: () => ingestOnce(context, "ticks-plain", rows) },
+      { name: "with", run: () => ingestOnce(context, "ticks", rows) },
+    ],
+    settings.rounds,
+    context.progress,
+  );
+  const rates = (name: string): readonly number[] =>
+    (results.get(name) ?? []).map(({ perSecond }) => perSecond);
+  const without = series("no window", rates("without"));
+  const measured = series("Kurobe", rates("with"));
+  return [
+    figure("ingest of 100,000 keys with the window on", "rows/s", measured, {
+      beside: [without],
+      goals: [ratioGoal(measured, without, { atLeast: MIN_RATE_SHARE })],
+      note: `${results.get("with")?.[0]?.published ?? 0} results of ${rows.rows} rows`,
+    }),
   ];
 }
 

@@ -22,6 +22,8 @@ import {
   START_US,
   type Step,
   THROTTLE_US,
+  randomClockPlan,
+  randomClockScript,
   randomNestedPlan,
 } from "./random-project.ts";
 
@@ -249,15 +251,16 @@ function expected(plan: Plan, outcome: OracleOutcome): Seen {
 }
 
 test.each([
-  ["any windows", randomPlan, RUNS],
-  ["sessions", randomSessionPlan, Math.ceil(RUNS / 3)],
-  ["windows over windows", randomNestedPlan, Math.ceil(RUNS / 3)],
-  ["streams", randomStreamPlan, Math.ceil(RUNS / 3)],
+  ["any windows", randomPlan, randomScript, RUNS],
+  ["sessions", randomSessionPlan, randomScript, Math.ceil(RUNS / 3)],
+  ["windows over windows", randomNestedPlan, randomScript, Math.ceil(RUNS / 3)],
+  ["clocks that change", randomClockPlan, randomClockScript, Math.ceil(RUNS / 3)],
+  ["streams", randomStreamPlan, randomScript, Math.ceil(RUNS / 3)],
 ] as const)(
   `the engine agrees with the oracle on %s (seed ${SEED})`,
-  async (_, plans, numRuns) => {
+  async (_, plans, scripts, numRuns) => {
     await fc.assert(
-      fc.asyncProperty(plans, randomScript, async (plan, steps) => {
+      fc.asyncProperty(plans, scripts, async (plan, steps) => {
         const directory = await mkdtemp(join(tmpdir(), "kurobe-law-"));
         try {
           const { seen, script, totals } = await perform(plan, steps, directory);

@@ -29,6 +29,7 @@ import {
 import { type Plan } from "../../src/plan/plan.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
 
+const HOUR_US = 3_600_000_000n;
 const THROTTLE = "1s";
 /** After it, the next tick publishes early results again. */
 export const THROTTLE_US = 1_000_000n;
@@ -81,7 +82,7 @@ const windowSpec = fc.record({
     ["", "3m"],
     ["", "10m"],
   ),
-  zone: fc.constantFrom(
+  zone: fc.constantFrom<string>(
     "UTC",
     "Europe/Berlin",
     "America/Sao_Paulo",
@@ -182,6 +183,25 @@ export const randomStreamPlan: fc.Arbitrary<Plan> = fc
     }),
   );
 
+/** Days and weeks of zones whose clocks change at night or at midnight, and days over hours. */
+export const randomClockPlan: fc.Arbitrary<Plan> = fc
+  .tuple(projectSpec, fc.constantFrom("Europe/Berlin", "Asia/Beirut"), windowSpec)
+  .map(([spec, zone, lower]) => {
+    const calendar = [["1 day"], ["2 days", "1 day"], ["1 week", "1 day"]];
+    const windows = spec.windows.map((window, at) => {
+      const size = calendar[(at + (window.isFiltered ? 1 : 0)) % calendar.length] ?? ["1 day"];
+      return { ...window, size, zone };
+    });
+    return planOf({ ...spec, windows: [{ ...lower, size: ["1 hour"] }, ...windows] }, () => ({
+      days: tumbling({
+        from: "w0",
+        size: "1 day",
+        timezone: zone,
+        measure: { n: sum("n"), hours: count(), best: top(2, "n", ["window_start"]) },
+      }),
+    }));
+  });
+
 function planOf(
   spec: ProjectSpec,
   above: (lowest: WindowSpec) => Readonly<Record<string, unknown>> = () => ({}),
@@ -270,50 +290,68 @@ const offsetUs = fc.oneof(
   },
 );
 
-const row: fc.Arbitrary<SentRow> = fc.record({
-  atUs: offsetUs.map((us) => START_US + us),
-  k: fc.constantFrom("a", "b", "", "ü", "a\u0000", 'q"\\'),
-  v: fc.option(
-    fc.oneof(fc.bigInt(-3n, 3n), fc.constantFrom(2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n)),
-    { nil: null, freq: 6 },
-  ),
-});
+/** Around the nights in which clocks change: forward at midnight, at one, back at midnight. */
+const aroundChangesUs = fc
+  .tuple(
+    fc.constantFrom("2026-03-28T22:00Z", "2026-03-29T01:00Z", "2026-10-24T21:00Z"),
+    fc.integer({ min: -30, max: 60 }),
+    fc.integer({ min: -1, max: 1 }),
+  )
+  .map(
+    ([change, hours, us]) =>
+      BigInt(Date.parse(change)) * 1000n + BigInt(hours) * HOUR_US + BigInt(us),
+  );
 
-const batch: fc.Arbitrary<SentBatch> = fc.record({
-  dataset: fc.constant("events"),
-  producer: fc.constantFrom("", "", "p", "q"),
-  rows: fc.array(row, { minLength: 1, maxLength: 6 }),
-});
+const rowAt = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<SentRow> =>
+  fc.record({
+    atUs: timeUs,
+    k: fc.constantFrom("a", "b", "", "ü", "a\u0000", 'q"\\'),
+    v: fc.option(
+      fc.oneof(fc.bigInt(-3n, 3n), fc.constantFrom(2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n)),
+      { nil: null, freq: 6 },
+    ),
+  });
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc
-      .array(batch, { minLength: 1, maxLength: 4 })
-      .map((batches): Step => ({ kind: "send", batches })),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.integer({ min: 1, max: 700 }).map((seconds): Step => ({ kind: "wait", seconds })),
-  },
-  {
-    weight: 2,
-    arbitrary: fc
-      .tuple(
-        fc.integer({ min: 0, max: 1 }),
-        fc.constantFrom([-1e6, 1e6], [0, 20], [10, 40], [-1e6, 10]),
-      )
-      .map(([window, [from = 0, to = 0]]): Step => ({
-        kind: "replay",
-        window,
-        minutes: [from, to],
-      })),
-  },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
-);
+const batchOf = (row: fc.Arbitrary<SentRow>): fc.Arbitrary<SentBatch> =>
+  fc.record({
+    dataset: fc.constant("events"),
+    producer: fc.constantFrom("", "", "p", "q"),
+    rows: fc.array(row, { minLength: 1, maxLength: 6 }),
+  });
 
-export const randomScript: fc.Arbitrary<readonly Step[]> = fc.array(step, {
-  minLength: 1,
-  maxLength: 14,
-});
+const stepOf = (batch: fc.Arbitrary<SentBatch>): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc
+        .array(batch, { minLength: 1, maxLength: 4 })
+        .map((batches): Step => ({ kind: "send", batches })),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .integer({ min: 1, max: 700 })
+        .map((seconds): Step => ({ kind: "wait", seconds })),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(
+          fc.integer({ min: 0, max: 1 }),
+          fc.constantFrom([-1e6, 1e6], [0, 20], [10, 40], [-1e6, 10]),
+        )
+        .map(([window, [from = 0, to = 0]]): Step => ({
+          kind: "replay",
+          window,
+          minutes: [from, to],
+        })),
+    },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
+  );
+
+const scriptOf = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<readonly Step[]> =>
+  fc.array(stepOf(batchOf(rowAt(timeUs))), { minLength: 1, maxLength: 14 });
+
+export const randomScript = scriptOf(offsetUs.map((us) => START_US + us));
+export const randomClockScript = scriptOf(aroundChangesUs);

@@ -1,5 +1,6 @@
 /** Evaluates aggregates over a list of rows. */
 import { type Aggregate, type Expression } from "../../src/plan/expression.ts";
+import { type ColumnType } from "../../src/plan/plan.ts";
 import { decimalToFloat } from "./cast.ts";
 import { evaluate, evaluateCall } from "./expression.ts";
 import {
@@ -97,7 +98,10 @@ function threeDigits(value: number): number {
 }
 
 /** The greatest values first; of equal ones the row that is earlier. */
-function topRows({ top }: Base, rows: readonly (StoredRow & { readonly value: Value })[]): string {
+function topRows(
+  { argument, top }: Base,
+  rows: readonly (StoredRow & { readonly value: Value })[],
+): string {
   const sorted = rows.toSorted((a, b) => {
     const order = compare(b.value, a.value);
     if (order !== 0) return order;
@@ -106,15 +110,21 @@ function topRows({ top }: Base, rows: readonly (StoredRow & { readonly value: Va
   });
   const shown = sorted.slice(0, top?.n).map(({ value, row }, index) => ({
     rank: index + 1,
-    value: json(value),
-    ...Object.fromEntries((top?.columns ?? []).map(({ name }) => [name, json(row[name] ?? null)])),
+    value: json(value, argument?.type),
+    ...Object.fromEntries(
+      (top?.columns ?? []).map(({ name, type }) => [name, json(row[name] ?? null, type)]),
+    ),
   }));
   return JSON.stringify(shown);
 }
 
-function json(value: Value): unknown {
+function json(value: Value, type: ColumnType | undefined): unknown {
   if (typeof value === "object" && value !== null) return decimalText(value);
   if (typeof value !== "bigint") return value;
+  if (type?.kind === "timestamp") {
+    const seconds = new Date(Number(value / 1_000_000n) * 1000).toISOString().slice(0, 19);
+    return `${seconds}.${String(value % 1_000_000n).padStart(6, "0")}Z`;
+  }
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
 

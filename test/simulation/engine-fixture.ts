@@ -58,9 +58,11 @@ const base = {
   ],
 } as const;
 
+/** With early results, which the final ones must replace after any crash. */
 function perMinute(from: string): WindowPlan {
   const size = { kind: "fixed", us: MINUTE_US } as const;
-  return { kind: "tumbling", name: `${from}_1m`, from, size, timezone: "UTC", ...base };
+  const early = { emit: "update", throttleUs: 250_000 } as const;
+  return { kind: "tumbling", name: `${from}_1m`, from, size, timezone: "UTC", ...base, ...early };
 }
 
 /** One minute, every 20 seconds. */
@@ -72,7 +74,7 @@ function sliding(from: string): WindowPlan {
 /** Three minutes over the minutes: the same results as one query over the rows. */
 function perThreeMinutes(from: string): WindowPlan {
   return {
-    ...perMinute(from),
+    ...base,
     kind: "tumbling",
     name: `${from}_3m`,
     from: `${from}_1m`,
@@ -164,9 +166,14 @@ export async function contentsOf(platform: Platform, dataset: DatasetPlan): Prom
     const closedUs = status?.closedUntilUs ?? 0n;
     const results = await texts(
       sql`SELECT epoch_us(window_start), epoch_us(window_end), name, n, low, high, "open", "close"
-            FROM ${sql.id(window.name)} ORDER BY ALL`,
+            FROM ${sql.id(window.name)} WHERE revision > 0 ORDER BY ALL`,
     );
     windows.push(...results.map((line) => `${window.name} ${line}`));
+    const stale = await texts(
+      sql`SELECT epoch_us(window_start), name, n FROM ${sql.id(window.name)}
+           WHERE revision = 0 AND epoch_us(window_end) <= ${sql.literal(closedUs)}`,
+    );
+    windows.push(...stale.map((line) => `${window.name} has closed, but not ${line}`));
     const lines = await texts(
       sql`SELECT start, "end", name, count(*), min(id), max(id),
                  first(id ORDER BY "at", _seq), last(id ORDER BY "at", _seq)
