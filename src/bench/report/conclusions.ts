@@ -18,14 +18,42 @@ const SPELT_OUT = 3;
 /** Figures of all commands together come first; single commands only where something was shown. */
 export function conclusionsOf({ groups }: ReportModel): readonly Conclusion[] {
   const isShort = groups.length > SPELT_OUT;
-  const found = groups.flatMap((group) => [
-    ...(group.comparison?.rows ?? [])
-      .filter((row) => isWorthSaying(row) && !(isShort && isUnshown(row)))
-      .map((row) => ({ tone: toneOf(row), group: group.title, text: sentenceOf(row) })),
+  const warnings = groups.flatMap(warningsOf);
+  if (isShort) {
+    const unshown = unshownOf(groups);
+    const shown = groups.flatMap(shownOf);
+    return [...(unshown === undefined ? [] : [unshown]), ...shown, ...once(warnings)];
+  }
+  return groups.flatMap((group) => [
+    ...(group.comparison?.rows ?? []).filter(isWorthSaying).map((row) => spelt(row, group)),
     ...warningsOf(group),
   ]);
-  const unshown = isShort ? unshownOf(groups) : undefined;
-  return once(unshown === undefined ? found : [unshown, ...found]);
+}
+
+function spelt(row: ComparisonRow, { title }: ReportGroup): Conclusion {
+  return { tone: toneOf(row), group: title, text: sentenceOf(row) };
+}
+
+/** Of many groups: what was shown of the whole, and all operations in one sentence a figure. */
+function shownOf(group: ReportGroup): readonly Conclusion[] {
+  const rows = (group.comparison?.rows ?? []).filter((row) => !isUnshown(row));
+  const operations = groupBy(
+    rows.filter(({ command }) => command !== null),
+    ({ target, metric, verdict }) => `${target} ${metric} ${verdict}`,
+  );
+  return [
+    ...rows.filter(({ command }) => command === null).map((row) => spelt(row, group)),
+    ...operations.flatMap((same) => {
+      const [first] = same;
+      if (first === undefined) return [];
+      const names = same.map(
+        ({ command, ratio }) => `${command} ${shareText(Math.abs(ratio - 1))}`,
+      );
+      const way = first.verdict === "faster" ? "lower" : "higher";
+      const text = `${first.target} has ${way} ${first.metric} latency than ${first.baseline} in ${names.join(", ")}.`;
+      return [{ tone: toneOf(first), group: group.title, text }];
+    }),
+  ];
 }
 
 function isUnshown({ verdict }: ComparisonRow): boolean {
@@ -47,21 +75,11 @@ function unshownOf(groups: readonly ReportGroup[]): Conclusion | undefined {
 }
 
 /** The same warning about each of many workloads is one about all of them. */
-function once(found: readonly Conclusion[]): readonly Conclusion[] {
-  const warnings = groupBy(
-    found.filter(({ tone }) => tone === "warning"),
-    ({ text }) => text,
-  );
-  const repeated = new Map(
-    warnings.filter((same) => same.length > 1).map((same) => [same[0]?.text, same.length]),
-  );
-  const said = new Set<string>();
-  return found.flatMap((each) => {
-    const times = each.tone === "warning" ? repeated.get(each.text) : undefined;
-    if (times === undefined) return [each];
-    if (said.has(each.text)) return [];
-    said.add(each.text);
-    return [{ ...each, group: `${times} workloads` }];
+function once(warnings: readonly Conclusion[]): readonly Conclusion[] {
+  return groupBy(warnings, ({ text }) => text).flatMap((same) => {
+    const [first] = same;
+    if (first === undefined) return [];
+    return [same.length === 1 ? first : { ...first, group: `${same.length} workloads` }];
   });
 }
 
@@ -137,7 +155,7 @@ function doubtsOf({
       : []),
     ...(steal > NOTABLE_STEAL
       ? [
-          `${name}: other machines on this host took ${(steal * 100).toFixed(0)} % of the processor.`,
+          `${name}: other machines on this host took more than ${shareText(NOTABLE_STEAL)} of the processor.`,
         ]
       : []),
   ];

@@ -73,9 +73,10 @@ function line(
   const center = y + ROW / 2;
   const floor = Math.log1p(row.floor);
   const figure = row.metric === "throughput" ? "throughput" : `${row.metric} latency`;
-  const what = row.command === null ? figure : `${row.command} ${row.metric}`;
+  const what = row.command === null ? figure : `${clip(row.command, 25)} ${row.metric}`;
+  const whole = row.command === null ? figure : `${row.command} ${row.metric}`;
   return html`<g class="verdict ${row.verdict}">
-    <title>${row.target} against ${row.baseline}, ${what}: ${row.verdict.replaceAll("_", " ")}</title>
+    <title>${row.target} against ${row.baseline}, ${whole}: ${row.verdict.replaceAll("_", " ")}</title>
     <rect
       class="band"
       x="${x(-floor)}"
@@ -84,7 +85,7 @@ function line(
       height="${ROW - 6}"
       rx="3"
     />
-    <text class="label" x="${LEFT - 12}" y="${center + 4}" text-anchor="end">${clip(what, 30)}</text>
+    <text class="label" x="${LEFT - 12}" y="${center + 4}" text-anchor="end">${what}</text>
     <path class="whisker" d="M${x(low)} ${center}H${x(high)}" />
     <circle cx="${x(middle)}" cy="${center}" r="5" />
     <text class="value" x="${WIDTH - RIGHT + 12}" y="${center + 4}">

@@ -66,6 +66,9 @@ th, td { text-align: right; padding: 5px 10px; border-top: 1px solid var(--line)
 th { font-weight: 600; } thead th { border-top: 0; color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.lane { text-align: left; }
+/* Names of cloud services are long: they break, so that figures stay in sight. */
+tbody th, td.lane { white-space: normal; overflow-wrap: anywhere;
+  min-width: 84px; max-width: 230px; }
 td.lane::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 2px;
   margin-right: 6px; background: var(--own); }
 td.text { white-space: normal; overflow-wrap: anywhere; }
@@ -79,5 +82,12 @@ table.heat td.better { background: color-mix(in srgb, var(--s1) var(--heat), var
 table.heat td.worse { background: color-mix(in srgb, var(--s0) var(--heat), var(--band)); }
 table.heat td.none { color: var(--soft); }
 details { margin: 10px 0 4px; } summary { cursor: pointer; font-weight: 600; padding: 4px 0; }
+@media (max-width: 640px) {
+  main { padding: 24px 12px 40px; }
+  .card { padding: 14px; overflow-x: auto; }
+  ul.conclusions li { flex-direction: column; gap: 6px; }
+  /* Shrunk to the width of a phone, nobody could read their figures. */
+  svg { min-width: 600px; }
+}
 @media print { body { background: #fff; } .card { break-inside: avoid; } }
 `;

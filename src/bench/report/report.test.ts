@@ -136,7 +136,7 @@ describe("conclusions", () => {
     const texts = conclusionsOf(reportModel([bad])).map(({ text }) => text);
     expect(texts).toHaveLength(5);
     expect(texts.join("\n")).toMatch(
-      /not valid[\s\S]*stopped[\s\S]*limit[\s\S]*5\.0 % .*OOM 90, timeout 10[\s\S]*20 %/,
+      /not valid[\s\S]*stopped[\s\S]*limit[\s\S]*5\.0 % .*OOM 90, timeout 10[\s\S]*2\.0 %/,
     );
     expect(conclusionsOf(reportModel([good]))).toEqual([]);
   });

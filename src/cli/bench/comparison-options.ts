@@ -20,7 +20,7 @@ import {
 } from "./workload-options.ts";
 
 const { connections, pipeline, rate, arrival, timeout, seed } = LOAD_OPTIONS;
-const { sizes, only } = STRUCTURE_OPTIONS;
+const { sizes, only, each } = STRUCTURE_OPTIONS;
 
 export const COMPARED_LOAD_OPTIONS = {
   connections,
@@ -41,6 +41,7 @@ export const COMPARED_WORKLOAD_OPTIONS = {
   },
   sizes,
   only,
+  each,
   ycsb: { kind: "text", value: "letters", prose: "Compare YCSB's workloads: a,b,f." },
   workload: {
     kind: "text",
@@ -60,8 +61,9 @@ export async function readComparedWorkloads(
   const prefix = `kurobe:${randomBytes(4).toString("hex")}:`;
   const { structures, ycsb, workload: files } = options;
   const hasOthers = structures !== undefined || ycsb !== undefined || files.length > 0;
-  if (structures === undefined && (options.sizes ?? options.only) !== undefined) {
-    throw usage("--sizes and --only belong to data structures: add --structures");
+  const forStructures = options.each || (options.sizes ?? options.only) !== undefined;
+  if (structures === undefined && forStructures) {
+    throw usage("--sizes, --only and --each belong to data structures: add --structures");
   }
   const custom: WorkloadPlan[] = [];
   for (const file of files) custom.push(await readCustomPlan(file, prefix, terminal));

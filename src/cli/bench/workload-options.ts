@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type RunPlan } from "../../bench/run/run-plan.ts";
 import { DISTRIBUTION_PROSE } from "../../bench/workload/read-words.ts";
+import { type Operation, type Workload } from "../../bench/workload/workload.ts";
 import { type OptionSpecs, type OptionValues } from "../command.ts";
 import { type Terminal } from "../terminal.ts";
 import {
@@ -79,6 +80,10 @@ export const STRUCTURE_OPTIONS = {
   },
   sizes: { kind: "text", value: "n,n", prose: "Elements of one key.", defaultProse: "10,1000" },
   only: { kind: "text", value: "names", prose: "Operations by name: ZADD,ZRANK." },
+  each: {
+    kind: "switch",
+    prose: "Run each operation by itself: slow ones then do not hold up the others.",
+  },
   keys: { kind: "text", short: "k", value: "n", prose: "Keys.", defaultProse: "1000" },
   distribution: DISTRIBUTION_OPTION,
   "value-size": {
@@ -115,12 +120,17 @@ export async function readStructurePlans(
   };
   return structures.flatMap((structure) => {
     const isSized = structure !== "transaction" && structure !== "script";
-    return (isSized ? sizes : [1]).map((size) => {
-      const workload = structureWorkload({ ...shared, structure, size });
-      const labels = Object.fromEntries(
-        workload.operations.map(({ name }) => [name, { structure, size }]),
-      );
-      return { workload, kind: "structures", labels };
+    return (isSized ? sizes : [1]).flatMap((size) => {
+      const together = structureWorkload({ ...shared, structure, size });
+      const workloads = options.each === true ? together.operations.map(alone) : [together];
+      return workloads.map((workload) => {
+        const labels = workload.operations.map(({ name }) => [name, { structure, size }] as const);
+        return { workload, kind: "structures", labels: Object.fromEntries(labels) };
+      });
+
+      function alone(operation: Operation): Workload {
+        return { ...together, name: `${together.name} ${operation.name}`, operations: [operation] };
+      }
     });
   });
 }

@@ -11,6 +11,8 @@ export const benchStructures = defineCommand({
     "For each structure and each size, keys are filled with so many elements and all operations of the structure " +
       "run with equal weights; each operation has its own latencies. A push goes with a pop and a removal with an " +
       "addition, so that structures keep their size.",
+    "Operations of one run share connections: those behind a slow one wait for it. With --each every operation has a " +
+      "run of its own.",
     "Transactions and Lua scripts are measured the same way: transaction, script.",
   ],
   positionals: [TARGET_POSITIONAL],
