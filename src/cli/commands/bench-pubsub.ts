@@ -1,15 +1,24 @@
 /** `kurobe bench pubsub`: messages from publishers to all who listen. */
-import { LOAD_OPTIONS, readLoadPlan, readPrefix } from "../bench/load-options.ts";
+import {
+  LOAD_OPTIONS,
+  type LoadOptionValues,
+  readLoadPlan,
+  readPrefix,
+} from "../bench/load-options.ts";
 import { readCount } from "../bench/read-options.ts";
 import { openTargets, TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
 import { defineCommand } from "../command.ts";
 
-const {
-  connections: _connections,
-  "no-fill": _noFill,
-  "keep-keys": _keepKeys,
-  ...SHARED_OPTIONS
-} = LOAD_OPTIONS;
+/** Publishers on other machines would write times of other clocks into their messages. */
+const { pipeline, rate, arrival, duration, requests, warmup, timeout, seed, prefix } = LOAD_OPTIONS;
+const { output: folder, "no-output": noOutput } = LOAD_OPTIONS;
+const UNUSED: LoadOptionValues = {
+  ...{ connections: undefined, threads: undefined, agents: undefined, pipeline: undefined },
+  ...{ rate: undefined, arrival: undefined, sweep: undefined, "max-p99": undefined },
+  ...{ duration: undefined, requests: undefined, warmup: undefined, timeout: undefined },
+  ...{ seed: undefined, prefix: undefined, "no-fill": true, "keep-keys": true },
+  ...{ output: undefined, "no-output": false },
+};
 
 export const benchPubsub = defineCommand({
   name: "bench pubsub",
@@ -52,7 +61,8 @@ export const benchPubsub = defineCommand({
       prose: "Bytes of a message, 12 of which hold the time.",
       defaultProse: "64",
     },
-    ...SHARED_OPTIONS,
+    ...{ pipeline, rate, arrival, duration, requests, warmup, timeout, seed, prefix },
+    ...{ output: folder, "no-output": noOutput },
     ...TARGET_OPTIONS,
   },
   examples: [
@@ -68,8 +78,7 @@ export const benchPubsub = defineCommand({
   run: async ({ options, positionals, terminal, output }) => {
     const { LEAST_MESSAGE_BYTES, pubsubWorkload } = await import("../../bench/workload/pubsub.ts");
     const { runBenchmark } = await import("../bench/run-benchmark.ts");
-    const load = { ...options, connections: options.publishers ?? "10" };
-    const nothingToFill = { "no-fill": true, "keep-keys": true };
+    const load = { ...UNUSED, ...options, connections: options.publishers ?? "10" };
     const channels = readCount("channels", options.channels ?? "1", 1, 100_000);
     const workload = pubsubWorkload({
       channels,
@@ -81,12 +90,11 @@ export const benchPubsub = defineCommand({
         LEAST_MESSAGE_BYTES,
         1_000_000,
       ),
-      prefix: readPrefix({ ...load, ...nothingToFill }),
+      prefix: readPrefix(load),
     });
-    const plan = readLoadPlan({ ...load, ...nothingToFill });
+    const plan = readLoadPlan(load);
     await using opened = await openTargets(options, positionals, terminal);
     const plans = [{ ...plan, workload, kind: "pubsub", labels: {} }];
-    const shown = { ...load, ...nothingToFill };
-    await runBenchmark({ targets: opened.targets, plans, options: shown, terminal, output });
+    await runBenchmark({ targets: opened.targets, plans, options: load, terminal, output });
   },
 });
