@@ -10,7 +10,8 @@ const NS_PER_UNIT: Readonly<Record<TimeUnit, bigint>> = {
   m: 60_000_000_000n,
   h: 3_600_000_000_000n,
 };
-const MAX_NS = 2n ** 63n - 1n;
+/** InfluxDB keeps the outermost values of 64 bits for itself. */
+const MAX_NS = 2n ** 63n - 2n;
 
 /** Nanoseconds, or undefined beyond the years 1677 to 2262, which is what the protocol can say. */
 export function lineTimeNs(text: string, unit: TimeUnit): bigint | undefined {

@@ -197,6 +197,8 @@ function scanField(text: string, start: number, end: number, record: LineRecord)
   }
   if (at >= end || text.charCodeAt(at) !== EQUALS) return "invalid field format";
   if (at === start) return "missing field key";
+  // Its backslash may be escaped itself; InfluxDB takes it for the escape of the sign all the same.
+  if (isEscaped(text, at, start)) return "invalid field format";
   const member = record.add(start, at);
   at++;
   const first = text.charCodeAt(at);
@@ -305,7 +307,6 @@ function scanTime(
 /** Undoes the escapes of a name or a tag's value. A backslash before anything else stays. */
 export function unescapeName(raw: string, kind: "measurement" | "tag" | "field"): string {
   if (!raw.includes("\\")) return raw;
-  if (kind === "measurement") return raw.replace(/\\([, ])/g, "$1");
   return kind === "tag" ? raw.replace(/\\([,= ])/g, "$1") : raw.replace(/\\([,= "])/g, "$1");
 }
 
