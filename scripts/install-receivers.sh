@@ -44,6 +44,9 @@ for name in "$@"; do
         fresh="$cache/opensearch.new"
         rm -rf "$fresh"
         mkdir -p "$fresh"
+        if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
+          apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 maven default-jdk-headless
+        fi
         mvn -q -B -f scripts/opensearch-pom.xml dependency:copy-dependencies -DoutputDirectory="$fresh"
         mv "$fresh" "$cache/opensearch"
       fi

@@ -41,6 +41,7 @@ export { files, type FilesSpec, type SourceDefinition } from "./project/source.t
 export { type NewRow, type Row } from "./project/row.ts";
 export { secret, type Secret, type SecretText, type SinkDefinition } from "./project/sink.ts";
 export { clickhouse, type ClickHouseSpec } from "./project/sink-clickhouse.ts";
+export { elasticsearch, type ElasticsearchSpec } from "./project/sink-elasticsearch.ts";
 export { email, type EmailSpec } from "./project/sink-email.ts";
 export { file, type FileSpec } from "./project/sink-file.ts";
 export { influxdb, type InfluxdbSpec } from "./project/sink-influxdb.ts";

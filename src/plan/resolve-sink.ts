@@ -6,6 +6,7 @@ import { type Problems, show } from "./problem.ts";
 import { isRecord } from "./resolve-dataset.ts";
 import { type SinkPlan } from "./sink-plan.ts";
 import { resolveClickHouse } from "./sinks/clickhouse.ts";
+import { resolveElasticsearch } from "./sinks/elasticsearch.ts";
 import { resolveEmail } from "./sinks/email.ts";
 import { resolveFile } from "./sinks/file.ts";
 import { resolveInfluxdb } from "./sinks/influxdb.ts";
@@ -29,6 +30,7 @@ export interface Delivered {
 /** One file a kind. */
 const KINDS: { readonly [K in SinkPlan["kind"]]: ResolveSink<Extract<SinkPlan, { kind: K }>> } = {
   clickhouse: resolveClickHouse,
+  elasticsearch: resolveElasticsearch,
   email: resolveEmail,
   file: resolveFile,
   influxdb: resolveInfluxdb,

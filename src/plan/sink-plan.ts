@@ -1,5 +1,6 @@
 /** Sinks as the machine runs them: checked, defaulted, plain JSON, without their secrets. */
 import { type ClickHousePlan } from "./sinks/clickhouse.ts";
+import { type ElasticsearchPlan } from "./sinks/elasticsearch.ts";
 import { type EmailPlan } from "./sinks/email.ts";
 import { type FilePlan } from "./sinks/file.ts";
 import { type InfluxdbPlan } from "./sinks/influxdb.ts";
@@ -10,6 +11,7 @@ import { type WebhookPlan } from "./sinks/webhook.ts";
 
 export type SinkPlan =
   | ClickHousePlan
+  | ElasticsearchPlan
   | EmailPlan
   | FilePlan
   | InfluxdbPlan

@@ -17,7 +17,7 @@ export interface PostOptions {
 export interface PostAnswer {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
-  /** The first 64 KiB. */
+  /** All of it: what is longer than the bound is no answer. */
   readonly text: string;
 }
 
@@ -25,12 +25,22 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /** What of an answer is worth showing in an error. */
 const SHOWN_CHARACTERS = 200;
 
+interface PosterOptions {
+  readonly allowsPrivate: boolean;
+  /** Connections at once. */
+  readonly sockets: number;
+  /** Default 64 KiB. */
+  readonly maxAnswerBytes?: number;
+}
+
 export class Poster implements Disposable {
   readonly #allowsPrivate: boolean;
+  readonly #maxAnswerBytes: number;
   readonly #agents: { readonly "http:": http.Agent; readonly "https:": https.Agent };
 
-  constructor({ allowsPrivate, sockets }: { allowsPrivate: boolean; sockets: number }) {
+  constructor({ allowsPrivate, sockets, maxAnswerBytes = MAX_ANSWER_BYTES }: PosterOptions) {
     this.#allowsPrivate = allowsPrivate;
+    this.#maxAnswerBytes = maxAnswerBytes;
     const options = { keepAlive: true, maxSockets: sockets, timeout: 60_000 };
     this.#agents = { "http:": new http.Agent(options), "https:": new https.Agent(options) };
   }
@@ -59,7 +69,7 @@ export class Poster implements Disposable {
       signal.addEventListener("abort", onAbort, { once: true });
       request.on("error", fail);
       request.on("response", (response) => {
-        readAnswer(response).then((answer) => {
+        readAnswer(response, this.#maxAnswerBytes).then((answer) => {
           clearTimeout(timer);
           signal.removeEventListener("abort", onAbort);
           resolve(answer);
@@ -86,13 +96,13 @@ export class Poster implements Disposable {
   }
 }
 
-async function readAnswer(response: http.IncomingMessage): Promise<PostAnswer> {
+async function readAnswer(response: http.IncomingMessage, maxBytes: number): Promise<PostAnswer> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes <= MAX_ANSWER_BYTES) parts.push(part);
-    else throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+    if (bytes <= maxBytes) parts.push(part);
+    else throw new Error(`the answer is longer than ${maxBytes} bytes`);
   }
   const text = Buffer.concat(parts).toString();
   return { status: response.statusCode ?? 0, headers: response.headers, text };

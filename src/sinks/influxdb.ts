@@ -1,6 +1,7 @@
 /** Writes points to InfluxDB: a correction replaces its point, a retraction deletes it. */
 import { KurobeError } from "../core/errors.ts";
 import { type InfluxdbPlan } from "../plan/sinks/influxdb.ts";
+import { basicOrToken } from "./authorization.ts";
 import { type Destination, type DestinationDeps, httpUrl } from "./destination.ts";
 import { checkAnswer, type PostAnswer, Poster } from "./http-post.ts";
 import { type PointPlace, pointWriter } from "./influx-point.ts";
@@ -13,7 +14,7 @@ export function openInfluxdb(plan: InfluxdbPlan, deps: DestinationDeps): Destina
   const base = httpUrl(plan, deps);
   const points = pointWriter(plan, deps.relation);
   const poster = new Poster({ allowsPrivate: plan.allowPrivateAddresses, sockets: 1 });
-  const authorization = authorizationOf(plan, deps);
+  const authorization = basicOrToken("Token", plan.token, plan, deps);
   const timeoutMs = plan.timeoutUs / 1000;
 
   const post = async (request: Request, signal: AbortSignal): Promise<PostAnswer> => {
@@ -123,16 +124,6 @@ function pathOf(base: URL, path: string, query: Readonly<Record<string, string>>
   url.pathname = `${url.pathname.replace(/\/$/, "")}/${path}`;
   url.search = new URLSearchParams(query).toString();
   return url;
-}
-
-function authorizationOf(
-  plan: InfluxdbPlan,
-  { reveal }: DestinationDeps,
-): Readonly<Record<string, string>> {
-  if (plan.token !== null) return { authorization: `Token ${reveal(plan.token)}` };
-  if (plan.user === null || plan.password === null) return {};
-  const pair = `${reveal(plan.user)}:${reveal(plan.password)}`;
-  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 /** The first version answers 200 to statements that failed, and says so in the body. */

@@ -31,6 +31,8 @@ export async function openDestination(
       const { FileSink } = await import("./file-sink.ts");
       return new FileSink(sink, { engine, folder, epoch: outbox.epochOf(sink.from) });
     }
+    case "elasticsearch":
+      return (await import("./elasticsearch.ts")).openElasticsearch(sink, own);
     case "influxdb":
       return (await import("./influxdb.ts")).openInfluxdb(sink, own);
     case "postgres":

@@ -1,4 +1,5 @@
 /** Plans of sinks for tests that open a destination by itself. */
+import { type ElasticsearchPlan } from "../../src/plan/sinks/elasticsearch.ts";
 import { type InfluxdbPlan } from "../../src/plan/sinks/influxdb.ts";
 import { type ClickHousePlan } from "../../src/plan/sinks/clickhouse.ts";
 import { type PostgresPlan } from "../../src/plan/sinks/postgres.ts";
@@ -69,6 +70,22 @@ export function influxdbPlan(rest: Partial<InfluxdbPlan> = {}): InfluxdbPlan {
     mayOverwrite: false,
     decimals: "float",
     batch: 5000,
+    timeoutUs: 30_000_000,
+    allowPrivateAddresses: true,
+    ...rest,
+  };
+}
+
+export function elasticsearchPlan(rest: Partial<ElasticsearchPlan> = {}): ElasticsearchPlan {
+  return {
+    kind: "elasticsearch",
+    ...BASE,
+    url: "",
+    index: "named",
+    apiKey: null,
+    user: null,
+    password: null,
+    batch: 1000,
     timeoutUs: 30_000_000,
     allowPrivateAddresses: true,
     ...rest,
