@@ -112,7 +112,7 @@ async function runKurobe(
   if (sent.accepted !== expected || sent.late !== 0) {
     throw new Error(`${name}: of ${expected} events came ${JSON.stringify(sent)}`);
   }
-  const [digest = []] = await server.sql(digestSql(name));
+  const [digest = []] = await server.sql(digestSql(name, "kurobe"));
   return { cost: { ...cost, elapsedMs: sent.elapsedMs }, digest: digest.map(String) };
 }
 

@@ -8,6 +8,8 @@ export interface BatchQuery {
   /** Of the result, here and in Kurobe. */
   readonly columns: readonly string[];
   readonly sql: string;
+  /** Kurobe's results in these columns, where they are not columns of what has the query's name. */
+  readonly kurobe?: string;
   /** What Kurobe's rows must be to count: streams have the events that only close windows, too. */
   readonly only?: string;
   /**
@@ -57,6 +59,38 @@ export const BATCH = {
   q2: {
     columns: ["auction", "price"],
     sql: `SELECT auction, price FROM bid WHERE auction % 123 = 0`,
+  },
+  q5: {
+    columns: ["auction", "num", "window_start", "window_end"],
+    kurobe: `
+      SELECT CAST(one->>'auction' AS BIGINT) AS auction, CAST(one->>'value' AS BIGINT) AS num,
+        window_start, window_start + INTERVAL 10 SECONDS AS window_end
+      FROM (SELECT window_start, auctions, unnest(CAST(auctions AS JSON[])) AS one FROM q5)
+      WHERE (one->>'value') = (auctions->0->>'value')`,
+    sql: `
+      SELECT auction, count(*) AS num, window_start,
+        window_start + INTERVAL 10 SECONDS AS window_end
+      FROM (
+        SELECT auction, unnest(generate_series(
+          time_bucket(INTERVAL 2 SECONDS, date_time) - INTERVAL 8 SECONDS,
+          time_bucket(INTERVAL 2 SECONDS, date_time), INTERVAL 2 SECONDS)) AS window_start
+        FROM bid
+      )
+      GROUP BY auction, window_start
+      QUALIFY count(*) = max(count(*)) OVER (PARTITION BY window_start)`,
+  },
+  q7: {
+    columns: ["auction", "bidder", "price", "date_time", "extra"],
+    kurobe: `
+      SELECT CAST(one->>'auction' AS BIGINT) AS auction, CAST(one->>'bidder' AS BIGINT) AS bidder,
+        CAST(one->>'value' AS BIGINT) AS price, CAST(one->>'date_time' AS TIMESTAMP) AS date_time,
+        one->>'extra' AS extra
+      FROM (SELECT highest->0 AS one FROM q7)`,
+    sql: `
+      SELECT auction, bidder, price, date_time, extra
+      FROM bid
+      QUALIFY row_number() OVER (PARTITION BY time_bucket(INTERVAL 10 SECONDS, date_time)
+        ORDER BY price DESC, date_time, place) = 1`,
   },
   q11: {
     columns: ["window_start", "window_end", "bidder", "bid_count"],
@@ -130,6 +164,22 @@ export const BATCH = {
       QUALIFY row_number() OVER (
         PARTITION BY bidder, auction, ${DAY} ORDER BY date_time DESC, place DESC) = 1`,
   },
+  q19: {
+    columns: ["auction", "bidder", "price", "channel", "url", "date_time", "extra", "rank_number"],
+    byArrival: ["bidder", "channel", "url", "date_time", "extra"],
+    kurobe: `
+      SELECT auction, CAST(one->>'bidder' AS BIGINT) AS bidder,
+        CAST(one->>'value' AS BIGINT) AS price, one->>'channel' AS channel, one->>'url' AS url,
+        CAST(one->>'date_time' AS TIMESTAMP) AS date_time, one->>'extra' AS extra,
+        CAST(one->>'rank' AS BIGINT) AS rank_number
+      FROM (SELECT auction, unnest(CAST(bids AS JSON[])) AS one FROM q19)`,
+    sql: `
+      SELECT auction, bidder, price, channel, url, date_time, extra,
+        row_number() OVER by_price AS rank_number
+      FROM bid
+      WINDOW by_price AS (PARTITION BY auction, ${DAY} ORDER BY price DESC, date_time, place)
+      QUALIFY rank_number <= 10`,
+  },
 } as const satisfies Readonly<Record<string, BatchQuery>>;
 
 export type QueryName = keyof typeof BATCH;
@@ -138,9 +188,9 @@ export type QueryName = keyof typeof BATCH;
  * One row that two equal results have in common, in whatever order their rows are: how many there
  * are, and a sum over their hashes.
  */
-export function digestSql(name: QueryName): string {
-  const { columns, byArrival = [], only = "TRUE" }: BatchQuery = BATCH[name];
+export function digestSql(name: QueryName, where: "kurobe" | "duckdb"): string {
+  const { columns, byArrival = [], only = "TRUE", kurobe = name }: BatchQuery = BATCH[name];
   const certain = columns.filter((column) => !byArrival.includes(column));
   return `SELECT count(*) AS results, sum(hash(${certain.join(", ")}) % 1000000007) AS digest
-    FROM ${name} WHERE ${only}`;
+    FROM ${where === "kurobe" && kurobe !== name ? `(${kurobe})` : name} WHERE ${only}`;
 }

@@ -7,6 +7,8 @@ import { arriving_bid, auction, bid, person } from "./datasets.ts";
 import { q0 } from "./queries/q0.ts";
 import { q1 } from "./queries/q1.ts";
 import { q2 } from "./queries/q2.ts";
+import { q5, q5_counts } from "./queries/q5.ts";
+import { q7 } from "./queries/q7.ts";
 import { q11 } from "./queries/q11.ts";
 import { q12 } from "./queries/q12.ts";
 import { q14 } from "./queries/q14.ts";
@@ -14,6 +16,7 @@ import { q15 } from "./queries/q15.ts";
 import { q16 } from "./queries/q16.ts";
 import { q17 } from "./queries/q17.ts";
 import { q18 } from "./queries/q18.ts";
+import { q19 } from "./queries/q19.ts";
 
 const wanted = process.env["NEXMARK"]?.split(",");
 
@@ -28,5 +31,5 @@ export default defineProject({
   name: "nexmark",
   datasets: { person, auction, bid, arriving_bid },
   streams: chosen({ q0, q1, q2, q14 }),
-  windows: chosen({ q11, q12, q15, q16, q17, q18 }),
+  windows: chosen({ q5_counts, q5, q7, q11, q12, q15, q16, q17, q18, q19 }),
 });

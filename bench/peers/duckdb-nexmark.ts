@@ -29,7 +29,7 @@ serveParent<DuckdbNexmark, DuckdbNexmarkDone>(async ({ query, bodies }) => {
     const startedMs = performance.now();
     await connection.run(`CREATE TABLE ${query} AS ${BATCH[query].sql}`);
     const elapsedMs = performance.now() - startedMs;
-    const answer = await connection.runAndReadAll(digestSql(query));
+    const answer = await connection.runAndReadAll(digestSql(query, "duckdb"));
     return { elapsedMs, digest: (answer.getRows()[0] ?? []).map(String) };
   };
 });

@@ -130,15 +130,12 @@ async function expected({ columns, sql: text }: BatchQuery): Promise<readonly st
     .toSorted();
 }
 
-async function published(
-  name: QueryName,
-  { columns, only = "TRUE" }: BatchQuery,
-): Promise<readonly string[]> {
+async function published(name: QueryName, query: BatchQuery): Promise<readonly string[]> {
+  const { columns, only = "TRUE", kurobe = `SELECT * FROM ${name}` } = query;
   await using connection = await platform.database.connect();
   const texts = columns.map((column) => sql`CAST(${sql.id(column)} AS VARCHAR)`);
-  const rows = await connection.values(
-    sql`SELECT ${sql.join(texts)} FROM ${sql.id(name)} WHERE ${new Sql(only, [])}`,
-  );
+  const from = new Sql(`(${kurobe}) WHERE ${only}`, []);
+  const rows = await connection.values(sql`SELECT ${sql.join(texts)} FROM ${from}`);
   return rows.map((row) => row.map(String).join(" | ")).toSorted();
 }
 
