@@ -103,7 +103,7 @@ export function resolveWindow(
   const lateness = spec["allowedLateness"] ?? WINDOW_DEFAULTS.allowedLateness;
   const allowedLatenessUs = durationUs(lateness, 0, problems.at("allowedLateness"));
   const late = resolveLate(spec["late"], problems.at("late"));
-  const emit = resolveEmit(spec, kind, problems);
+  const emit = resolveEmit(spec, problems);
   if (from === undefined) return undefined;
   const scope = { columns: from.plan.columns, broken: from.broken };
   const groups = { columns: from.groupColumns, broken: from.broken };
@@ -163,7 +163,6 @@ function resolveLate(value: unknown, problems: Problems): WindowPlan["late"] {
 
 function resolveEmit(
   spec: Readonly<Record<string, unknown>>,
-  kind: Kind,
   problems: Problems,
 ): Pick<WindowPlan, "emit" | "throttleUs"> {
   const { emit = "close", throttle } = spec;
@@ -173,9 +172,6 @@ function resolveEmit(
     if (throttle === undefined) return {};
     const hint = 'add emit: "update"';
     problems.at("throttle").add(show(throttle), "nothing: there are no early results", hint);
-  } else if (kind === "session") {
-    const hint = "leave emit out, or take a tumbling or hopping window";
-    problems.at("emit").add('"update"', '"close": sessions have results when they are over', hint);
   }
   const given = throttle ?? WINDOW_DEFAULTS.throttle;
   const throttleUs = durationUs(given, MIN_THROTTLE_US, problems.at("throttle"));

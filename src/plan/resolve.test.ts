@@ -343,14 +343,6 @@ describe("mistakes in a project", () => {
     expect(places({ throttle: "5s" })).toEqual(['throttle: "5s"']);
     expect(places({ emit: "update", throttle: "100ms" })).toEqual(['throttle: "100ms"']);
     expect(places({ emit: "update", throttle: 5 })).toEqual(["throttle: 5"]);
-    const visits = session({
-      from: ticks,
-      gap: "1h",
-      measure: { n: count() },
-      emit: "update",
-    });
-    const list = problems(defineProject({ name: "p", datasets: { ticks }, windows: { visits } }));
-    expect(list.map((one) => one.path)).toEqual(["windows.visits.emit"]);
   });
 
   it("do not follow from one another", () => {

@@ -6,13 +6,28 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PLATFORM_SETTINGS } from "../../test/support/served-platform.ts";
 import { type Clock } from "../core/clock.ts";
 import { sql } from "../core/sql.ts";
-import { count, dataset, column, defineProject, hopping, sum, tumbling } from "../index.ts";
+import {
+  count,
+  dataset,
+  column,
+  defineProject,
+  hopping,
+  session,
+  sum,
+  tumbling,
+} from "../index.ts";
 import { resolveProject } from "../plan/resolve.ts";
 import { openPlatform, type Platform } from "../platform/open-platform.ts";
 
 const columns = { at: column.timestamp(), id: column.text(), n: column.int64() };
 const watermark = { maxFutureSkew: "1 day" };
 const events = dataset({ columns, eventTime: "at", watermark });
+/** Its windows stay open for a while. */
+const calls = dataset({
+  columns,
+  eventTime: "at",
+  watermark: { ...watermark, outOfOrderness: "30s" },
+});
 /** Its rows are replaced. */
 const states = dataset({ columns, eventTime: "at", key: ["id"] });
 const often = { emit: "update", throttle: "10s" } as const;
@@ -25,10 +40,11 @@ const minutes = tumbling({
 });
 const project = defineProject({
   name: "p",
-  datasets: { events, states },
+  datasets: { calls, events, states },
   windows: {
     minutes,
     hours: tumbling({ from: minutes, size: "1h", measure: { n: sum("n"), parts: count() } }),
+    visits: session({ from: calls, gap: "30s", by: ["id"], measure: { n: sum("n") }, ...often }),
     hops: hopping({ from: events, size: "2m", every: "1m", measure: { n: sum("n") }, ...often }),
     totals: tumbling({ from: states, size: "1m", by: ["id"], measure: { n: sum("n") }, ...often }),
   },
@@ -145,6 +161,22 @@ describe("early results", () => {
     await send("events", "02:20 a 8");
     await after(10);
     expect(await results("hops")).toEqual(["00 3 1", "01 14 0", "02 12 0", "59 1 1"]);
+  });
+
+  it("of sessions move with their start, and go when another session takes them in", async () => {
+    await send("calls", "00:00 x 1", "10:00 a 1", "10:40 a 2", "10:50 b 4");
+    await after(0);
+    expect(await results("visits")).toEqual(["00 x 1 1", "10 a 1 0", "10 a 2 0", "10 b 4 0"]);
+    // In between: the two of a are one.
+    await send("calls", "10:20 a 8");
+    await platform.engine.checkpoint("test");
+    await platform[Symbol.asyncDispose]();
+    await open();
+    await after(10);
+    expect(await results("visits")).toEqual(["00 x 1 1", "10 a 11 0", "10 b 4 0"]);
+    await send("calls", "12:00 c 1");
+    await after(10);
+    expect(await results("visits")).toEqual(["00 x 1 1", "10 a 11 1", "10 b 4 1", "12 c 1 0"]);
   });
 
   it("are taken back when the rows under them move away", async () => {

@@ -141,7 +141,7 @@ async function sessionsOfGroups(
         SELECT g._g, epoch_us(r.window_start) AS _start,
                epoch_us(r.window_end) - ${sql.literal(gap)} AS _last, r.revision - 1 AS _late
           FROM ${results} AS r JOIN temp._late_groups AS g ON TRUE${sameBy(window, "r", "g")}
-         WHERE epoch_us(r.window_end) > ${sql.literal(range.fromUs)}`,
+         WHERE epoch_us(r.window_end) > ${sql.literal(range.fromUs)} AND r.revision > 0`,
   );
   const found = await tx.connection.rows<GroupSession>(
     sql`SELECT g._g AS g, o._start AS start, o._last AS last, FALSE AS published

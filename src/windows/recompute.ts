@@ -148,7 +148,8 @@ async function publishDifferences(of: Recomputing): Promise<Omit<Recomputed, "re
                  measures.map((name) => sql`, ${sql.id("g", name)} AS ${sql.id(name)}`),
                  "",
                )},
-               coalesce(o.revision + 1, ${sql.literal(of.firstRevision)}) AS _revision, g._ws IS NULL AS _gone,
+               coalesce(nullif(o.revision, 0) + 1, ${sql.literal(of.firstRevision)}) AS _revision,
+               g._ws IS NULL AS _gone,
                ${isAlive} AS _was
           FROM temp._recomputed AS g FULL JOIN ${older} AS o
             ON o.window_start = g._ws${sql.join(sameStart, "")}

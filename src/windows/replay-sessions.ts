@@ -129,7 +129,8 @@ async function publishJoined(
                s._start AS _whole, epoch_us(r.window_start) AS _start, r.revision AS _revision,
                r._deleted AS _gone
           FROM ${older} AS r JOIN temp._replay_sessions AS s
-            ON epoch_us(r.window_start) BETWEEN s._start AND s._last${sameBy(window, "r", "s")}`,
+            ON epoch_us(r.window_start) BETWEEN s._start AND s._last${sameBy(window, "r", "s")}
+           AND r.revision > 0`,
   );
   const part = sql`FROM temp._replay_parts AS p WHERE p._whole = s._start${sameBy(window, "p", "s")}`;
   const [counts] = await tx.connection.rows<Record<"added" | "corrected" | "gone", bigint>>(

@@ -9,8 +9,10 @@ import { type AppliedRows } from "../engine/stage.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
 import { storeLateRows } from "./late.ts";
 import { joinLateRows, type LateSessions } from "./late-sessions.ts";
+import { earlyResults, publishChanged, takeBackGone } from "./early-results.ts";
 import { insertResults } from "./results.ts";
 import {
+  list,
   mergeSessions,
   names,
   openTable,
@@ -169,6 +171,30 @@ export function tooLate({ tx, dataset, window }: Sessions, progress: SessionProg
       AND NOT _replayed)`;
 }
 
+/**
+ * Publishes what open sessions come to so far, where that differs from what is there. `sinceUs`: no
+ * session began before it that was open at the last time. Gives where the first one begins now.
+ */
+export async function publishEarlySessions(
+  of: Sessions,
+  before: SessionProgress,
+  sinceUs: bigint | null,
+): Promise<SessionProgress> {
+  const { tx, window } = of;
+  if (!before.isReady) await restoreSessions(of, before, undefined);
+  const by = window.by.map((one) => sql`, ${sql.id(one.name)}`);
+  const measures = partials(of).measures.map(
+    (one, index) => sql`, ${one} AS ${sql.id(window.measures[index]?.name ?? "")}`,
+  );
+  const groups = sql`(SELECT make_timestamp(_start) AS _ws,
+      make_timestamp(_last + ${sql.literal(window.gapUs)}) AS _we${list(by)}${list(measures)}
+    FROM ${openTable(window)} AS o)`;
+  const fromUs = sinceUs ?? before.openFromUs ?? undefined;
+  await publishChanged(tx, window, groups, earlyResults(tx, window, { fromUs }));
+  await takeBackGone(tx, window, earlyResults(tx, window, { fromUs }), groups);
+  return { ...before, isReady: true };
+}
+
 /** Puts all sessions, joined, into `temp._sessions`. */
 async function joinSessionsOf(
   of: Sessions,
@@ -249,8 +275,10 @@ async function publishOver(
                max(_last - _start) AS longest FROM temp._sessions AS s WHERE ${isOver}`,
   );
   let published = 0;
+  // An early result may be there.
+  const isNew = window.emit === "update" ? "always" : "never";
   for (const [count, which, repeats] of [
-    [found?.fresh, sql`_late = 0`, "never"],
+    [found?.fresh, sql`_late = 0`, isNew],
     // One that late rows have changed may have been published under this start before.
     [found?.again, sql`_late > 0`, "always"],
   ] as const) {

@@ -1,15 +1,18 @@
 /** Keeps windows right as batches arrive, late rows included. */
-import { type AppliedRows, type DerivedTime, type Stage } from "../engine/stage.ts";
+import { type AppliedRows, type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type GridPlan, type Plan, type WindowPlan } from "../plan/plan.ts";
 import { closedBoundary } from "./bucket.ts";
+import { afterRows, mayBeLate, needsRuns } from "./arrivals.ts";
+import { publishEarly, takeBackEarly } from "./early.ts";
 import {
   earlyDueUs,
+  earlyFromState,
   type EarlyProgress,
+  type EarlyState,
+  earlyToState,
   NOTHING_EARLY,
-  publishEarly,
-  takeBackEarly,
-} from "./early.ts";
+} from "./early-progress.ts";
 import { followClosed, followCorrections } from "./follow.ts";
 import { runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
@@ -18,6 +21,7 @@ import { splitIntoRuns } from "./runs.ts";
 import { type Sessions } from "./session-sql.ts";
 import {
   advanceSessions,
+  publishEarlySessions,
   newSessions,
   type SessionProgress,
   type SessionRound,
@@ -27,7 +31,6 @@ import {
 } from "./sessions.ts";
 import { keepLateRows, type Publication, publishClosed, publishCorrections } from "./publish.ts";
 import {
-  advance,
   expire,
   nextExpiryUs,
   NO_PROGRESS,
@@ -64,13 +67,7 @@ interface WindowState {
   readonly published: number;
   readonly corrected: number;
   readonly sessions: SessionState | null;
-  readonly early?: EarlyState;
-}
-
-interface EarlyState {
-  readonly emittedUs: string | null;
-  readonly emittedSeq: number;
-  readonly seenSeq: number;
+  readonly early?: Partial<EarlyState>;
 }
 
 interface WindowStageState {
@@ -189,15 +186,30 @@ class EventTimeStage implements WindowStage {
       const before = this.#windowProgressOf(window.name);
       const { early, closedUntilUs, hasPanes } = before;
       const dueUs = earlyDueUs(early, window.throttleUs ?? 0);
-      if (window.emit !== "update" || window.kind === "session") continue;
+      if (window.emit !== "update") continue;
       if (dueUs === null || dueUs > receivedAtUs) continue;
       if (closedUntilUs === null || maxEventTimeUs === null) continue;
-      const sinceSeq = early.emittedSeq;
-      const round = { tx, dataset, window, closedUntilUs, maxEventTimeUs, sinceSeq, hasPanes };
-      await publishEarly(round);
+      let { sessions } = before;
+      if (window.kind === "session") {
+        if (sessions === null) continue;
+        const { openFromUs } = early;
+        sessions = await publishEarlySessions({ tx, dataset, window }, sessions, openFromUs);
+      } else {
+        const sinceSeq = early.emittedSeq;
+        await publishEarly({
+          tx,
+          dataset,
+          window,
+          closedUntilUs,
+          maxEventTimeUs,
+          sinceSeq,
+          hasPanes,
+        });
+      }
       const seq = tx.nextSeq(dataset.name);
-      const next = { emittedUs: receivedAtUs, emittedSeq: seq, seenSeq: seq };
-      this.#windowDraft.set(window.name, { ...before, early: next });
+      const openFromUs = sessions?.openFromUs ?? null;
+      const next = { emittedUs: receivedAtUs, emittedSeq: seq, seenSeq: seq, openFromUs };
+      this.#windowDraft.set(window.name, { ...before, sessions, early: next });
     }
   }
 
@@ -239,6 +251,7 @@ class EventTimeStage implements WindowStage {
       published: before.published + published,
       corrected: before.corrected + corrected,
       sessions: progress,
+      early: { ...before.early, seenSeq: tx.nextSeq(dataset.name) },
     });
     return beyond;
   }
@@ -366,10 +379,7 @@ class EventTimeStage implements WindowStage {
               published,
               corrected,
               sessions: sessions === null ? null : sessionsToState(sessions),
-              early: {
-                ...early,
-                emittedUs: early.emittedUs === null ? null : String(early.emittedUs),
-              },
+              early: earlyToState(early),
             },
           ],
         ),
@@ -410,81 +420,6 @@ class EventTimeStage implements WindowStage {
   status(): Readonly<Record<string, unknown>> {
     return { ...this.state() };
   }
-}
-
-/** Checkpoints of earlier versions know nothing of early results. */
-function earlyFromState(state: EarlyState | undefined): EarlyProgress {
-  if (state === undefined) return NOTHING_EARLY;
-  const { emittedUs } = state;
-  return { ...state, emittedUs: emittedUs === null ? null : BigInt(emittedUs) };
-}
-
-function afterRows(before: Progress, dataset: DatasetPlan, rows: AppliedRows): Progress {
-  if (rows.derived !== undefined) return afterDerived(before, rows, rows.derived);
-  return advance(before, dataset.watermark, {
-    producer: rows.producer,
-    minUs: rows.eventTimeUs.min,
-    maxUs: rows.eventTimeUs.max,
-    receivedAtUs: rows.receivedAtUs,
-  });
-}
-
-/** Nobody sends rows to a stream: how far it is was decided where its rows come from. */
-function afterDerived(before: Progress, rows: AppliedRows, derived: DerivedTime): Progress {
-  const { watermarkUs } = derived;
-  if (rows.rows === 0) return { ...before, watermarkUs };
-  const { min, max } = rows.eventTimeUs;
-  const { minEventTimeUs, maxEventTimeUs } = before;
-  return {
-    watermarkUs,
-    minEventTimeUs: minEventTimeUs === null || min < minEventTimeUs ? min : minEventTimeUs,
-    maxEventTimeUs: maxEventTimeUs === null || max > maxEventTimeUs ? max : maxEventTimeUs,
-    producers: before.producers,
-  };
-}
-
-/**
- * Where a row replaces another one, what it does to a window depends on that window's state when it
- * comes: which matters if they may lie in different windows, or in several.
- */
-function needsRuns(
-  tx: Transaction,
-  dataset: DatasetPlan,
-  windows: readonly WindowPlan[],
-  rows: AppliedRows,
-  before: Progress,
-): boolean {
-  const table = tx.table(dataset.name);
-  if (windows.length === 0 || !table.isKeyed) return false;
-  if (!table.isKeyTimed) return true;
-  const after = afterRows(before, dataset, rows);
-  return windows.some(
-    (window) => window.kind === "hopping" && mayBeLate(tx, dataset, window, rows, before, after),
-  );
-}
-
-/** Whether a row of the batch can belong to a window that is over by the end of the batch. */
-function mayBeLate(
-  tx: Transaction,
-  dataset: DatasetPlan,
-  window: WindowPlan,
-  rows: AppliedRows,
-  before: Progress,
-  after: Progress,
-): boolean {
-  if (after.watermarkUs === null || rows.rows === 0) return false;
-  const table = tx.table(dataset.name);
-  // An upsert whose key leaves time open may replace a row of any window.
-  if (table.isKeyed && !table.isKeyTimed) return true;
-  if (rows.eventTimeUs.min >= closedBoundary(window, after.watermarkUs)) return false;
-  return !isOrderly(dataset, rows, before);
-}
-
-/** True when no row of the batch can lie below the watermark that it meets. */
-function isOrderly(dataset: DatasetPlan, rows: AppliedRows, before: Progress): boolean {
-  const { min, disorder } = rows.eventTimeUs;
-  if (disorder === null || disorder > BigInt(dataset.watermark.outOfOrdernessUs)) return false;
-  return before.watermarkUs === null || min >= before.watermarkUs;
 }
 
 /** The stage's state after datasets and windows were removed, or are to be computed again. */

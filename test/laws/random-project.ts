@@ -268,7 +268,7 @@ function windowOf(spec: WindowSpec, hasKey: boolean, from: string): unknown {
     },
     allowedLateness: spec.lateness,
     late: spec.late,
-    ...(size === "" || spec.emit === "close" ? {} : { emit: "update", throttle: THROTTLE }),
+    ...(spec.emit === "close" ? {} : { emit: "update", throttle: THROTTLE }),
   } as never);
 }
 

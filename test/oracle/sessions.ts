@@ -20,6 +20,7 @@ export class OracleSessions {
   readonly plan: SessionPlan;
   readonly #groups = new Map<string, Group>();
   #watermarkUs: bigint | null = null;
+  #early: readonly WindowResult[] = [];
 
   constructor(plan: SessionPlan) {
     this.plan = plan;
@@ -103,12 +104,29 @@ export class OracleSessions {
       this.#watermarkUs = watermarkUs;
   }
 
+  /** At a tick: early results of the sessions that are open. */
+  emit(): void {
+    this.#early = this.#all()
+      .filter((one) => this.#isOpen(one.endUs))
+      .map((one) => ({ ...one, revision: 0 }));
+  }
+
+  #isOpen(endUs: bigint): boolean {
+    return this.#watermarkUs !== null && endUs > this.#watermarkUs;
+  }
+
   results(): readonly WindowResult[] {
+    const over = this.#all().filter(
+      (one) => this.#watermarkUs !== null && !this.#isOpen(one.endUs),
+    );
+    return inOrder([...over, ...this.#early.filter((one) => this.#isOpen(one.endUs))]);
+  }
+
+  #all(): readonly WindowResult[] {
     const results: WindowResult[] = [];
     for (const { by, sessions } of this.#groups.values()) {
       for (const { rows, steps } of sessions) {
         const [startUs, endUs] = this.#span(rows);
-        if (this.#watermarkUs === null || endUs > this.#watermarkUs) continue;
         results.push({
           startUs,
           endUs,
@@ -120,6 +138,6 @@ export class OracleSessions {
         });
       }
     }
-    return inOrder(results);
+    return results;
   }
 }

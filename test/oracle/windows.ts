@@ -48,7 +48,7 @@ export class OracleWindows {
   /** At a tick: early results, as if every throttle were over. */
   emit(stored: readonly StoredRow[]): void {
     for (const window of this.#windows) {
-      if (window instanceof OneWindow && window.plan.emit === "update") window.emit(stored);
+      if (window.plan.emit === "update") window.emit(stored);
     }
   }
 
