@@ -69,7 +69,7 @@ describe("results in a dataset", () => {
        WHERE label = 'ZADD' AND p50_ms > 0 AND engine_type = 'Redis' ORDER BY size`,
     );
     expect((JSON.parse(sizes) as { rows: unknown }).rows).toEqual([[5], [50]]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("the example workflow", () => {
@@ -112,5 +112,5 @@ describe("the example workflow", () => {
     ]);
     await ok(...reporting);
     expect(await readFile(join(folder, "summary.md"), "utf8")).toMatch(/^### Redis /);
-  }, 60_000);
+  }, 120_000);
 });
