@@ -87,7 +87,9 @@ class Courier {
 
   constructor(node: Target) {
     this.#counter = new ReplyCounter({
-      reply: (kind) => this.#answered((errand) => errand.done(kind)),
+      reply: (kind, times) => {
+        for (let time = 0; time < times; time++) this.#answered((errand) => errand.done(kind));
+      },
       failed: (text) => this.#answered((errand) => errand.failed(text)),
     });
     void this.#open(node);

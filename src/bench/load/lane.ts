@@ -137,24 +137,38 @@ export class Lane implements ReplySink, ConnectionTaker {
     if (wasBusy && !this.isBusy) work.pacer.ready(this, this.#nowMs);
   }
 
-  reply(kind: number): void {
+  reply(kind: number, times: number): void {
+    const work = this.#work;
+    const operation = work?.composer.onlyOperation ?? -1;
+    if (operation < 0 || this.#intendedMs !== undefined || this.#redirect !== undefined) {
+      for (let time = 0; time < times; time++) this.#replyOne(kind);
+      return;
+    }
+    // All replies are of one operation and share one latency.
+    const count = Math.min(times, this.#replyCount - this.#head);
+    this.#head += count;
+    this.#operationIndex += count;
+    if (count > 0 && this.#accept(operation, kind, count)) this.#succeed(operation, count);
+  }
+
+  #replyOne(kind: number): void {
     if (this.#redirect !== undefined) {
       this.#sendOn();
       return;
     }
     const operation = this.#nextOperation();
-    if (operation >= 0 && this.#accept(operation, kind)) this.#succeed(operation);
+    if (operation >= 0 && this.#accept(operation, kind, 1)) this.#succeed(operation, 1);
   }
 
   /** Whether the reply is of a kind that the operation has; counts misses. */
-  #accept(operation: number, kind: number): boolean {
+  #accept(operation: number, kind: number, times: number): boolean {
     if (((this.#expect[operation] ?? 0) & kind) === 0) {
-      this.#work?.recorder.fail(operation, "unexpected_reply", describe(kind));
+      this.#work?.recorder.fail(operation, "unexpected_reply", describe(kind), times);
       return false;
     }
     if (((this.#missOn[operation] ?? 0) & kind) !== 0) {
       const misses = this.#work?.recorder.misses;
-      if (misses !== undefined) misses[operation] = (misses[operation] ?? 0) + 1;
+      if (misses !== undefined) misses[operation] = (misses[operation] ?? 0) + times;
     }
     return true;
   }
@@ -270,7 +284,7 @@ export class Lane implements ReplySink, ConnectionTaker {
       replies: this.#head - from,
       done: (kind) => {
         settle(() => {
-          if (!this.#accept(operation, kind)) return;
+          if (!this.#accept(operation, kind, 1)) return;
           const nowMs = performance.now();
           recorder.record(operation, nowMs - (intendedMs ?? sentMs), 1);
           if (intendedMs !== undefined) recorder.sinceSent.record(nowMs - sentMs);
@@ -284,7 +298,7 @@ export class Lane implements ReplySink, ConnectionTaker {
     work.couriers.send(errand, redirect);
   }
 
-  #succeed(operation: number): void {
+  #succeed(operation: number, times: number): void {
     const intended = this.#intendedMs;
     if (intended !== undefined) {
       const recorder = this.#work?.recorder;
@@ -297,8 +311,8 @@ export class Lane implements ReplySink, ConnectionTaker {
       if (this.#chunkTotal > 0) this.#isChunkMixed = true;
       this.#chunkOperation = operation;
     }
-    this.#chunk[operation] = (this.#chunk[operation] ?? 0) + 1;
-    this.#chunkTotal += 1;
+    this.#chunk[operation] = (this.#chunk[operation] ?? 0) + times;
+    this.#chunkTotal += times;
   }
 
   #recordChunk(recorder: Recorder): void {

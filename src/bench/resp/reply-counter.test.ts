@@ -48,7 +48,7 @@ function count(chunks: readonly Uint8Array[]): {
 } {
   const seen: Seen[] = [];
   const counter = new ReplyCounter({
-    reply: (kind) => seen.push(kind),
+    reply: (kind, times) => seen.push(...Array<number>(times).fill(kind)),
     failed: (text) => seen.push(text),
   });
   // As a socket does it: one buffer for all reads, with more in it than is new.

@@ -19,7 +19,8 @@ export const ReplyKind = {
 
 /** Told of each whole reply, in the order of the commands. */
 export interface ReplySink {
-  reply(kind: number): void;
+  /** So many of one kind, one after the other. */
+  reply(kind: number, times: number): void;
   /** An error reply, its text clipped: `OOM command not allowed …`. */
   failed(text: string): void;
 }
@@ -32,6 +33,7 @@ const IN_ERROR = 4;
 
 const MAX_ERROR_TEXT = 200;
 const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 const MINUS = 45;
 const ZERO = 48;
 
@@ -93,6 +95,10 @@ export class ReplyCounter {
     while (at < end) {
       const state = this.#state;
       if (state === AT_TYPE) {
+        if (this.#need === 0) {
+          at = this.#readWhole(bytes, at, end);
+          if (at === end) return true;
+        }
         if (!this.#begin(bytes[at] ?? 0)) return false;
         at += 1;
       } else if (state === IN_LENGTH) {
@@ -113,6 +119,49 @@ export class ReplyCounter {
       }
     }
     return true;
+  }
+
+  /**
+   * Texts, integers and statuses that lie whole in this read: nothing has to be remembered of them,
+   * and those of one kind are told at once. Gives where something else begins.
+   */
+  #readWhole(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    let kind = 0;
+    let times = 0;
+    while (at < end) {
+      const type = bytes[at];
+      let next = at + 1;
+      let found: number = ReplyKind.text;
+      if (type === DOLLAR) {
+        let length = 0;
+        let digit = (bytes[next] ?? 0) - ZERO;
+        // A null has a minus here, and goes the long way.
+        while (digit >= 0 && digit <= 9 && next < end) {
+          length = length * 10 + digit;
+          next += 1;
+          digit = (bytes[next] ?? 0) - ZERO;
+        }
+        if (next === at + 1 || bytes[next] !== CARRIAGE_RETURN) break;
+        next += length + 4;
+      } else if (type === COLON || type === PLUS) {
+        found = type === COLON ? ReplyKind.integer : ReplyKind.status;
+        while (next < end && bytes[next] !== LINE_FEED) next += 1;
+        next += 1;
+      } else {
+        break;
+      }
+      if (next > end) break;
+      if (found !== kind) {
+        if (times > 0) this.#sink.reply(kind, times);
+        kind = found;
+        times = 0;
+      }
+      times += 1;
+      at = next;
+    }
+    if (times > 0) this.#sink.reply(kind, times);
+    return at;
   }
 
   #begin(type: number): boolean {
@@ -256,7 +305,7 @@ export class ReplyCounter {
     if (this.#need > 0) return;
     if (this.#isPush) return;
     if (!this.#hasError) {
-      this.#sink.reply(this.#kind);
+      this.#sink.reply(this.#kind, 1);
       return;
     }
     this.#hasError = false;

@@ -97,7 +97,8 @@ describe.each(ENGINES)("%s", (engine) => {
     }
     const [filled = 0, after = 0] = lengths;
     if (["list", "hash", "set", "zset", "geo"].includes(structure)) expect(filled).toBe(size);
-    if (structure === "script") return;
+    // These count in their keys: how many digits there are is luck.
+    if (structure === "script" || structure === "transaction") return;
     // Pushes go with pops: only what HINCRBY counts and what a stream trims roughly may differ.
     expect(after / filled).toBeGreaterThan(0.9);
     expect(after / filled).toBeLessThan(structure === "stream" ? 1.3 : 1.1);
