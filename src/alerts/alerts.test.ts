@@ -159,6 +159,14 @@ describe("an alert", () => {
     expect(await history(served)).toEqual(["1442 firing", "1443 resolved"]);
   });
 
+  it("compares with the same window a week ago, and not with the one of yesterday", async () => {
+    await using served = await open({ when: change({ of: "n", against: "week", above: 100 }) });
+    await send(served, 0, [100, 100, 100]);
+    await send(served, 6 * 1440, [10, 10, 10]);
+    await send(served, 7 * 1440, [150, 250, 150]);
+    expect(await history(served)).toEqual(["10082 firing", "10083 resolved"]);
+  });
+
   it.each([
     ["standard deviations", zscore],
     ["median deviations", mad],
@@ -276,6 +284,25 @@ describe("after a restart", () => {
       expect(await history(served)).toEqual(["1 pending*", "2 firing", "5 resolved"]);
     },
   );
+});
+
+describe("while an alert is silenced, a restart", () => {
+  it.each([true, false])("changes nothing (checkpoint before it: %s)", async (isWritten) => {
+    const spec = { when: threshold({ of: "n", above: 100 }) };
+    {
+      await using served = await open(spec);
+      await served.fetch("/v1/alerts/spike/silence", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ for: "1h", group: { page: "home" } }),
+      });
+      if (isWritten) await served.platform.engine.checkpoint("test");
+    }
+    await using served = await open(spec);
+    await send(served, 0, [150]);
+    expect(await history(served)).toEqual(["1 firing* silenced"]);
+    expect(receiver.all).toEqual([]);
+  });
 });
 
 describe("ten thousand groups", () => {
