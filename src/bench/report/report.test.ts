@@ -158,6 +158,64 @@ describe("conclusions", () => {
   });
 });
 
+/** A sweep in which so many rates were sustained. */
+function swept(name: string, p99Ms: readonly number[], limitMs: number): BenchResult {
+  const made = madeResult({
+    name,
+    commands: [{ label: "GET", latenciesUs: latencies(100) }],
+    timeseries: Array.from({ length: 5 }, (_, index) => ({
+      ...{ t_s: index / 5, ops: 1000, errors: 0, p50_ms: 1, p99_ms: 2, max_ms: 3 },
+      ...{ client_cpu: 0.4, client_loop_delay_ms: 3, server_cpu: 0.9 },
+    })),
+  });
+  const limits = { min_achieved: 0.99, precision: 0.05, step_s: 3, max_p99_ms: limitMs };
+  const sweep = p99Ms.map((p99, index) => ({
+    ...{ rate: 1000 * 2 ** index, throughput_ops: 1000 * 2 ** index, errors: 0 },
+    latency_ms: { ...made.stats.latency_ms, p99 },
+    is_sustained: p99 <= limitMs,
+    reason: p99 <= limitMs ? null : `p99 ${p99} ms`,
+    is_client_limited: false,
+  }));
+  const best = sweep.findLast(({ is_sustained: isGood }) => isGood);
+  return {
+    ...made,
+    config: { ...made.config, loop: "open", sweep: { from: 1000, to: 8000, ...limits } },
+    stats: {
+      ...made.stats,
+      sweep,
+      knee:
+        best === undefined
+          ? null
+          : {
+              ...{ rate: best.rate, throughput_ops: best.rate, p99_ms: 1 },
+              ...{ failed_rate: best.rate * 2, is_client_limited: false },
+            },
+    },
+  };
+}
+
+describe("a sweep", () => {
+  const model = reportModel([swept("redis", [1, 2, 40], 10), swept("valkey", [20, 50, 90], 10)]);
+  const page = htmlReport(model);
+
+  it("is drawn rate by rate, hollow where a rate failed, with the knee in words", () => {
+    expect(page).toContain("open loop at rising rates");
+    expect(page).toContain("Latency by rate");
+    expect(page.match(/class="dot\s+s/g)).toHaveLength(2);
+    expect(page.match(/class="dot hollow s/g)).toHaveLength(4);
+    expect(page).toContain("redis sustained 2.00 k op/s, and failed at 4.00 k");
+    expect(page).toContain("valkey sustained no rate");
+    expect(page).toContain("Processor cores");
+    expect(page).not.toMatch(/NaN|Infinity|\d\.\d{6,}/);
+  });
+
+  it("is not held against another one: their knees lie at different rates", () => {
+    expect(model.groups.map(({ lanes, comparison }) => [lanes.length, comparison])).toEqual([
+      [2, null],
+    ]);
+  });
+});
+
 describe("a heat map", () => {
   it("holds p50 of the first target over each other one, by structure and size", () => {
     const [table, more] = heatTables(

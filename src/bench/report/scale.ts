@@ -14,7 +14,8 @@ export function linearScale(most: number, [from, to]: Span, wanted = 4): Scale {
   const count = Math.round(top / step);
   return {
     at: (value) => from + (value / top) * (to - from),
-    ticks: Array.from({ length: count + 1 }, (_, index) => index * step),
+    // Three times 0.2 is 0.6, and not 0.6000000000000001.
+    ticks: Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(9))),
   };
 }
 
