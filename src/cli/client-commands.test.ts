@@ -250,7 +250,11 @@ describe("sql", () => {
 
 describe("operators' commands", () => {
   it("show what the engine holds", async () => {
-    const { stdout } = await run(["status"]);
+    const { stdout } = await run(["status"], { columns: 80 });
+    for (const line of stdout.split("\n")) {
+      if (/^[│┌├└]/.test(line)) expect(line.length).toBeLessThanOrEqual(80);
+      expect(line).not.toContain("…");
+    }
     expect(stdout).toMatch(/● ticks is running/);
     expect(stdout).toMatch(/│ ticks +│/);
     expect(stdout).toMatch(/│ bars +│ ticks/);
@@ -280,6 +284,22 @@ describe("operators' commands", () => {
     expect(code).toBe(2);
     expect(stdout).toContain(chunk?.path);
     expect(stderr).toContain("KRB_CLI_DAMAGE");
+  });
+
+  it("find a damaged manifest that a start could fall back on", async () => {
+    await run(["checkpoint", "now"]);
+    await run(["ingest", "ticks", "-"], { stdin: rows(10).text });
+    await run(["checkpoint", "now"]);
+    const names = (await readdir(join(served.directory, "manifest"))).toSorted();
+    expect(names.length).toBeGreaterThan(1);
+    const path = join(served.directory, "manifest", names[0] ?? "");
+    const whole = await readFile(path);
+    await writeFile(path, whole.subarray(0, whole.length - 2));
+    const { code, stdout } = await run(["verify"]);
+    await writeFile(path, whole);
+    expect(code).toBe(2);
+    expect(stdout).toContain(`manifest/${names[0]}`);
+    expect(await runJson(["verify"])).toMatchObject({ damaged: [] });
   });
 
   it("list, retry and purge dead letters", async () => {

@@ -40,6 +40,26 @@ export function showTime(text: string): string {
   return text.replace(/\.0+(?=Z?$)/, "");
 }
 
+/** `2026-01-05 16:00:07`: to the second, of a time in UTC. */
+export function showSecond(text: string): string {
+  return text.slice(0, 19).replace("T", " ");
+}
+
+const AGES = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+  ["s", 1000],
+] as const;
+
+/** In the largest unit of which there are two: `45 s`, `89 min`, `324 d`. */
+export function showAge(ms: number): string {
+  const sign = ms < 0 ? "-" : "";
+  const length = Math.abs(ms);
+  const [unit, unitMs] = AGES.find(([, one]) => length >= 2 * one) ?? ["s", 1000];
+  return `${sign}${showCount(Math.floor(length / unitMs))} ${unit}`;
+}
+
 function threeDigits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -102,6 +102,11 @@ export class CheckpointStore {
     return this.#manifest?.position ?? 0;
   }
 
+  /** Those that a start can fall back on, oldest first. */
+  get manifests(): readonly Manifest[] {
+    return this.#keptManifests;
+  }
+
   /** The log must keep everything from here, so that the oldest kept manifest can still be used. */
   get replayFrom(): number {
     return (this.#keptManifests[0]?.position ?? 0) + 1;

@@ -31,6 +31,16 @@ export interface DeadLetter {
 /** Names of the stored tables that got rows in one committed group, window results included. */
 export type CommitListener = (changed: readonly string[]) => void;
 
+export interface ProducerStatus {
+  /** Empty for rows that name none. */
+  readonly name: string;
+  /** Its newest event time. */
+  readonly newestUs: bigint;
+  readonly lastReceivedUs: bigint;
+  /** Silent for the idle timeout: it holds the watermark back no longer. */
+  readonly isIdle: boolean;
+}
+
 export interface EngineStatus {
   readonly state: "running" | "failed" | "closed";
   readonly appliedPosition: number;
@@ -40,6 +50,8 @@ export interface EngineStatus {
   readonly memoryBytes: number;
   readonly lastCheckpoint: CheckpointRecord | null;
   readonly checkpointRunning: boolean;
+  /** Rows cannot be written, or what is in the log cannot be applied or written down. */
+  readonly diskFull: boolean;
   readonly recovered: {
     readonly entries: number;
     readonly rows: number;
@@ -51,7 +63,13 @@ export interface EngineStatus {
     readonly chunks: number;
     readonly chunkBytes: number;
     readonly watermarkUs: bigint | null;
+    /** How far it is behind the clock. */
+    readonly watermarkAgeMs: number | null;
+    /** The slowest first, those that are idle last, up to a bound. */
+    readonly producers: readonly ProducerStatus[];
+    /** Those that wait: that were not sent again or thrown away. */
     readonly deadLetters: number;
+    /** Those that do not count in some window, once for each. */
     readonly lateRows: number;
   })[];
   readonly windows: readonly {
@@ -59,6 +77,8 @@ export interface EngineStatus {
     readonly from: string;
     readonly published: number;
     readonly corrected: number;
+    /** Windows with rows that are not closed yet; of sessions one a group. */
+    readonly open: number;
     readonly closedUntilUs: bigint | null;
   }[];
   readonly log: {

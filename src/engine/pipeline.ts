@@ -60,6 +60,7 @@ export class Pipeline {
   readonly #ahead: { readonly entries: readonly Pending[]; readonly group: Promise<Group> }[] = [];
   #isApplying = false;
   #isClosing = false;
+  #isWaitingForRoom = false;
   #failure: Error | undefined;
   #whenIdle: (() => void)[] = [];
 
@@ -75,6 +76,11 @@ export class Pipeline {
     }
     this.#queue.push(entry);
     this.#pump();
+  }
+
+  /** What is in the log cannot be applied before the disk has room again. */
+  get isWaitingForRoom(): boolean {
+    return this.#isWaitingForRoom;
   }
 
   get depth(): number {
@@ -171,9 +177,12 @@ export class Pipeline {
     let group = first;
     for (;;) {
       try {
-        return await group;
+        const decoded = await group;
+        this.#isWaitingForRoom = false;
+        return decoded;
       } catch (error) {
-        if (!FULL_DISK.has(diskErrorCode(error))) throw error;
+        this.#isWaitingForRoom = isFullDisk(error);
+        if (!this.#isWaitingForRoom) throw error;
       }
       // The log has told the senders of most that come now that there is no room.
       entries = await withoutLost(entries);
@@ -256,4 +265,10 @@ function sharingKind(entry: Pending): { dataset: string; source: string } | null
 
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** Also for an error that says so of another one. */
+export function isFullDisk(error: unknown): boolean {
+  if (FULL_DISK.has(diskErrorCode(error))) return true;
+  return error instanceof Error && error.cause !== undefined && isFullDisk(error.cause);
 }

@@ -25,13 +25,14 @@ import {
   type EngineRelations,
   type EngineStatus,
 } from "./engine.ts";
+import { engineStatus } from "./engine-status.ts";
 import { type Exported, type ExportOptions } from "./export.ts";
 import { type CheckpointHistory, type Commits } from "./history.ts";
 import { type Outcome } from "./outcome.ts";
-import { Pipeline } from "./pipeline.ts";
+import { isFullDisk, Pipeline } from "./pipeline.ts";
 import { type TableReading } from "./reading.ts";
 import { type Stage } from "./stage.ts";
-import { deadLettersOf, lateRowsOf } from "./stored-tables.ts";
+import { deadLettersOf } from "./stored-tables.ts";
 import { type Table } from "./table.ts";
 import { type Writer } from "./writer.ts";
 
@@ -82,6 +83,10 @@ export class RunningEngine implements Engine {
   readonly #pipeline: Pipeline;
   readonly #heartbeat: NodeJS.Timeout;
   #state: EngineStatus["state"] = "running";
+  /** The last entry could not be written. */
+  #isLogFull = false;
+  /** The last checkpoint could not be. */
+  #isCheckpointFull = false;
   #lastFreezeMs: number;
   #lastPosition: number;
   #isTicking = false;
@@ -155,12 +160,16 @@ export class RunningEngine implements Engine {
         ...(answer === undefined ? {} : { answer }),
         fail: (error) => {
           reject(error);
+          if (isKurobeError(error, "KRB_LOG_DISK_FULL")) this.#isLogFull = true;
           if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE"))
             this.#stop(error);
         },
       });
     });
-    settled.catch(() => undefined);
+    settled.then(
+      () => (this.#isLogFull = false),
+      () => undefined,
+    );
     return { position, settled };
   }
 
@@ -231,7 +240,11 @@ export class RunningEngine implements Engine {
     const { checkpointer, clock, writer } = this.#parts;
     this.#lastFreezeMs = clock.monotonicMs();
     this.#lastPosition = writer.appliedPosition;
-    const record = await checkpointer.checkpoint(reason);
+    const record = await checkpointer.checkpoint(reason).catch((error: unknown) => {
+      this.#isCheckpointFull = isFullDisk(error);
+      throw error;
+    });
+    this.#isCheckpointFull = false;
     void checkpointer.merge().catch((error: unknown) => {
       if (isKurobeError(error) && error.entry.domain === "internal") this.#stop(error);
     });
@@ -348,62 +361,11 @@ export class RunningEngine implements Engine {
   }
 
   status(): EngineStatus {
-    const { plan, writer, tables, counters, log, records, checkpointer, recovered, stages } =
-      this.#parts;
-    const size = (name: string): number => {
-      const table = tables.get(name);
-      const chunkRows = (table?.chunks ?? []).reduce((sum, chunk) => sum + chunk.rows, 0);
-      return (table?.memoryRows ?? 0) + (table?.frozenRows ?? 0) + chunkRows;
-    };
-    const logStats = log.stats();
-    const windows = (stages.find((stage) => stage.name === "windows")?.status()["windows"] ??
-      {}) as Readonly<
-      Record<string, { published: number; corrected: number; closedUntilUs: string | null }>
-    >;
-    return {
+    return engineStatus(this.#parts, {
       state: this.#state,
-      appliedPosition: writer.appliedPosition,
       queuedEntries: this.#pipeline.depth,
-      memoryRows: [...tables.values()].reduce(
-        (sum, table) => sum + table.memoryRows + table.frozenRows,
-        0,
-      ),
-      memoryBytes: writer.bytesSinceFreeze,
-      lastCheckpoint: records.last,
-      checkpointRunning: checkpointer.isRunning,
-      recovered,
-      datasets: plan.datasets.map((dataset) => ({
-        name: dataset.name,
-        ...counters.of(dataset.name),
-        storedRows: size(dataset.name),
-        chunks: tables.get(dataset.name)?.chunks.length ?? 0,
-        chunkBytes: (tables.get(dataset.name)?.chunks ?? []).reduce(
-          (sum, chunk) => sum + chunk.bytes,
-          0,
-        ),
-        watermarkUs: this.#parts.ticking.watermarkUs(dataset.name),
-        deadLetters: tables.get(deadLettersOf(dataset.name))?.waitingRows ?? 0,
-        lateRows: tables.get(lateRowsOf(dataset.name))?.waitingRows ?? 0,
-      })),
-      windows: plan.windows.map((window) => {
-        const one = windows[window.name];
-        return {
-          name: window.name,
-          from: window.from,
-          published: one?.published ?? 0,
-          corrected: one?.corrected ?? 0,
-          closedUntilUs:
-            one?.closedUntilUs === null || one === undefined ? null : BigInt(one.closedUntilUs),
-        };
-      }),
-      log: {
-        segments: logStats.segments,
-        bytes: logStats.sizeBytes,
-        syncs: logStats.fsyncs,
-        firstPosition: log.firstPosition,
-        nextPosition: log.nextPosition,
-      },
-    };
+      diskFull: this.#isLogFull || this.#isCheckpointFull || this.#pipeline.isWaitingForRoom,
+    });
   }
 
   /** What was accepted is applied; memory stays in the log, so nothing has to be written down. */

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { column, count, dataset, defineProject, tumbling } from "../index.ts";
+import {
+  alert,
+  column,
+  count,
+  dataset,
+  defineProject,
+  files,
+  threshold,
+  tumbling,
+  webhook,
+} from "../index.ts";
 import { diffPlans } from "./diff.ts";
 import { explainPlan } from "./explain.ts";
 import { type Plan } from "./plan.ts";
@@ -26,6 +36,55 @@ describe("changes between plans", () => {
   it("name everything that stays", () => {
     expect(diff(plan(), plan())).toEqual(["keep datasets.ticks", "keep windows.bars"]);
     expect(diff(plan(), plan({}, {}, "q"))).toContain("keep name");
+  });
+
+  it("say what becomes of alerts, sinks and sources", () => {
+    const rows = dataset({ columns, eventTime: "at" });
+    const bars = tumbling({ from: rows, size: "5m", measure: { n: count() } });
+    const project = (above: number | null, url: string | null, path: string | null): Plan =>
+      resolveProject(
+        defineProject({
+          name: "p",
+          datasets: { ticks: rows },
+          windows: { bars },
+          alerts:
+            above === null
+              ? {}
+              : { busy: alert({ on: bars, when: threshold({ of: "n", above }) }) },
+          sinks: url === null ? {} : { hook: webhook({ from: bars, url }) },
+          sources: path === null ? {} : { folder: files({ into: rows, path }) },
+        } as never),
+      );
+    const none = project(null, null, null);
+    const some = project(3, "https://example.com/a", "in/*.ndjson");
+    const other = project(4, "https://example.com/b", "in/*.csv");
+    const of = (before: Plan, after: Plan): readonly string[] =>
+      diffPlans(before, after)
+        .filter(({ subject }) => !/^(datasets|windows)/.test(subject))
+        .map(({ kind, subject, reason }) => `${kind} ${subject}: ${reason}`);
+    expect(of(none, some)).toEqual([
+      "add alerts.busy: a new alert, over results that come from now on",
+      "add sinks.hook: a new sink, which gets what comes from now on",
+      "add sources.folder: a new source, read from its beginning",
+    ]);
+    expect(of(some, other)).toEqual([
+      "keep alerts.busy: what is pending and firing begins anew with the next results",
+      "keep sinks.hook: applies to what is delivered from now on",
+      "keep sources.folder: applies to what is read from now on",
+    ]);
+    expect(of(some, none)).toEqual([
+      "destructive alerts.busy: it is gone from the project: its history is removed",
+      "keep sinks.hook: nothing is delivered to it any more; what waits for it is forgotten",
+      "keep sources.folder: nothing is read from it any more; its rows stay",
+    ]);
+    const text = explainPlan(some);
+    for (const part of [
+      "alert busy on bars\n  fires        n above 3",
+      "sink hook (webhook) from bars\n  begins       with what comes after it is declared",
+      "source folder (files) into ticks\n  path         in/*.ndjson",
+    ]) {
+      expect(text).toContain(part);
+    }
   });
 
   it("carry windows along with what they read", () => {

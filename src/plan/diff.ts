@@ -31,6 +31,7 @@ export function diffPlans(before: Plan, after: Plan): readonly Change[] {
   diffWindows(before, after, lost, report);
   diffNamed("alerts", before.alerts, after.alerts, report);
   diffNamed("sinks", before.sinks, after.sinks, report);
+  diffNamed("sources", before.sources ?? [], after.sources ?? [], report);
   const weight = { impossible: 0, destructive: 1, rebuild: 2, add: 3, keep: 4 };
   return changes.sort(
     (a, b) => weight[a.kind] - weight[b.kind] || (a.subject < b.subject ? -1 : 1),
@@ -160,9 +161,27 @@ function diffWindow(before: WindowPlan, after: WindowPlan, subject: string, repo
   }
 }
 
+type Section = "alerts" | "sinks" | "sources";
+
+const GONE: Readonly<Record<Section, string>> = {
+  alerts: "it is gone from the project: its history is removed",
+  sinks: "nothing is delivered to it any more; what waits for it is forgotten",
+  sources: "nothing is read from it any more; its rows stay",
+};
+const ADDED: Readonly<Record<Section, string>> = {
+  alerts: "a new alert, over results that come from now on",
+  sinks: "a new sink",
+  sources: "a new source, read from its beginning",
+};
+const CHANGED: Readonly<Record<Section, string>> = {
+  alerts: "what is pending and firing begins anew with the next results",
+  sinks: "applies to what is delivered from now on",
+  sources: "applies to what is read from now on",
+};
+
 /** Nothing stored depends on them but the history of an alert, and how far a sink is. */
 function diffNamed(
-  section: "alerts" | "sinks",
+  section: Section,
   before: readonly { readonly name: string }[],
   after: readonly { readonly name: string }[],
   report: Report,
@@ -170,15 +189,19 @@ function diffNamed(
   for (const one of before) {
     const next = after.find(({ name }) => name === one.name);
     const subject = `${section}.${one.name}`;
-    if (next === undefined && section === "alerts")
-      report("destructive", subject, "it is gone from the project: its history is removed");
-    else if (next === undefined) report("keep", subject, "nothing is delivered to it any more");
-    else if (canonicalJson(one) !== canonicalJson(next))
-      report("keep", subject, "applies to what comes from now on");
+    if (next === undefined)
+      report(section === "alerts" ? "destructive" : "keep", subject, GONE[section]);
+    else if (canonicalJson(one) !== canonicalJson(next)) report("keep", subject, CHANGED[section]);
     else report("keep", subject, "unchanged");
   }
-  for (const { name } of after) {
-    if (before.every((one) => one.name !== name))
-      report("add", `${section}.${name}`, section === "alerts" ? "a new alert" : "a new sink");
+  for (const one of after) {
+    if (before.every(({ name }) => name !== one.name))
+      report("add", `${section}.${one.name}`, addedText(section, one));
   }
+}
+
+function addedText(section: Section, one: object): string {
+  if (section !== "sinks" || !("start" in one)) return ADDED[section];
+  const what = one.start === "earliest" ? "all that is stored" : "what comes from now on";
+  return `${ADDED.sinks}, which gets ${what}`;
 }

@@ -2,13 +2,16 @@
 import { formatDuration } from "../core/duration.ts";
 import { typeName } from "./column-type.ts";
 import { type Aggregate, type Expression } from "./expression.ts";
+import { type AlertCondition, type AlertPlan } from "./alert-plan.ts";
 import {
   type ColumnPlan,
   type DatasetPlan,
   type Plan,
+  type SourcePlan,
   type StreamPlan,
   type WindowPlan,
 } from "./plan.ts";
+import { type SinkPlan } from "./sink-plan.ts";
 import { gridOf, sizeText } from "./window-size.ts";
 
 /** Several lines without a last line break. */
@@ -17,7 +20,66 @@ export function explainPlan(plan: Plan): string {
   for (const dataset of plan.datasets) lines.push("", ...explainDataset(dataset));
   for (const stream of plan.streams) lines.push("", ...explainStream(stream));
   for (const window of plan.windows) lines.push("", ...explainWindow(window, plan));
+  for (const alert of plan.alerts) lines.push("", ...explainAlert(alert));
+  for (const sink of plan.sinks) lines.push("", ...explainSink(sink));
+  for (const source of plan.sources ?? []) lines.push("", ...explainSource(source));
   return lines.join("\n");
+}
+
+function explainAlert(alert: AlertPlan): readonly string[] {
+  const { condition, limit, by } = alert;
+  const duration = formatDuration(alert.forUs);
+  return [
+    `alert ${alert.name} on ${alert.on}`,
+    `  fires        ${conditionText(condition)}${alert.forUs === 0 ? "" : `, for ${duration}`}`,
+    `  by           ${by.length === 0 ? "nothing: one state" : by.map((one) => one.name).join(", ")}`,
+    ...(alert.where === null ? [] : [`  where        ${explainExpression(alert.where)}`]),
+    `  no result    ${alert.missing === "resolve" ? "ends the alarm" : "changes nothing"}`,
+    `  at most      ${
+      limit === null
+        ? "all notifications"
+        : `${limit.notifications} notifications in ${formatDuration(limit.perUs)}`
+    }`,
+    `  stale after  ${formatDuration(alert.staleAfterUs)}`,
+  ];
+}
+
+function conditionText(condition: AlertCondition): string {
+  if (condition.kind === "absent") return `without a result for ${formatDuration(condition.forUs)}`;
+  const { above, below } = condition.bounds;
+  const bounds = [
+    ...(above === null ? [] : [`above ${above}`]),
+    ...(below === null ? [] : [`below ${below}`]),
+  ].join(" or ");
+  const of = explainExpression(condition.of);
+  if (condition.kind === "threshold") return `${of} ${bounds}`;
+  if (condition.kind === "change") {
+    const against = condition.against === "previous" ? "result" : condition.against;
+    return `${of} ${bounds} % against the previous ${against}`;
+  }
+  return `${of} ${bounds} ${condition.kind} over ${formatDuration(condition.overUs)}`;
+}
+
+function explainSink(sink: SinkPlan): readonly string[] {
+  const { firstUs, maxUs } = sink.retry;
+  const isAll = sink.start === "earliest";
+  return [
+    `sink ${sink.name} (${sink.kind}) from ${sink.from}`,
+    `  begins       with ${isAll ? "all that is stored" : "what comes after it is declared"}`,
+    `  retries      after ${formatDuration(firstUs)}, at most ${formatDuration(maxUs)} apart`,
+    `  refused      ${sink.whenRejected === "block" ? "blocks the sink" : "is skipped"}`,
+    `  may wait     ${sink.maxBacklog === null ? "all rows" : `${sink.maxBacklog} rows`}`,
+  ];
+}
+
+function explainSource(source: SourcePlan): readonly string[] {
+  return [
+    `source ${source.name} (${source.kind}) into ${source.into}`,
+    `  path         ${source.path}`,
+    `  format       ${source.format ?? "by the file's ending"}`,
+    `  looks        every ${formatDuration(source.everyUs)}${source.follow ? ", follows files that grow" : ""}`,
+    `  afterwards   ${source.after === "keep" ? "files stay" : "files are deleted"}`,
+  ];
 }
 
 function explainDataset(dataset: DatasetPlan): readonly string[] {

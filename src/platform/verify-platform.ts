@@ -1,6 +1,6 @@
-/** Checks every durable file of a running platform: manifest, state, chunks, log. */
+/** Checks every durable file of a running platform: manifests, state, chunks, log. */
 import { join, relative } from "node:path";
-import { manifestPath, readManifest } from "../storage/manifest.ts";
+import { type Manifest, manifestPath, readManifest } from "../storage/manifest.ts";
 import { type VerifiedFile, verifyManifest } from "../storage/verify.ts";
 import { type Platform } from "./open-platform.ts";
 
@@ -19,21 +19,29 @@ export async function* verifyPlatform(
   const { database, directory, disk, engine, log, store } = platform;
   using lease = engine.relations.lease();
   void lease;
-  const { manifest } = store;
+  const manifests = store.manifests.toReversed();
   const segments = log.stats().segments;
-  const files = manifest === null ? 0 : manifest.chunks.length + 2;
-  const total = files + segments;
+  const files = new Set(manifests.flatMap(filesOf));
+  const total = files.size + segments;
   const none = { dataset: null, partition: null };
+  // A start may fall back on an older one, so that what only those name counts too.
+  const seen = new Set<string>();
   let done = 0;
-  if (manifest !== null) {
+  await using connection = await database.connect();
+  for (const manifest of manifests) {
+    const isKept = (): boolean => store.manifests.some(({ number }) => number === manifest.number);
     const path = manifestPath(manifest.number);
     const found = await readManifest(disk, directory, manifest.number);
+    // A checkpoint may have let go of it meanwhile.
+    if (!isKept()) continue;
     const bytes = typeof found === "string" ? 0 : await disk.sizeBytes(join(directory, path));
     const problem = typeof found === "string" ? found : null;
     yield { path, bytes, done: ++done, total, ...none, problem };
-    await using connection = await database.connect();
-    for await (const file of verifyManifest(disk, directory, manifest, { connection, signal })) {
-      yield { ...file, done: ++done, total };
+    const options = { connection, signal, without: seen };
+    for await (const file of verifyManifest(disk, directory, manifest, options)) {
+      if (file.problem !== null && !isKept()) break;
+      seen.add(file.path);
+      yield { ...file, done: ++done, total: Math.max(total, done) };
     }
   }
   for await (const segment of log.verify({ signal })) {
@@ -41,4 +49,9 @@ export async function* verifyPlatform(
     const path = relative(directory, segment.path);
     yield { path, bytes, done: ++done, total: Math.max(total, done), ...none, problem };
   }
+}
+
+/** What it names, itself included. */
+function filesOf({ number, state, chunks }: Manifest): readonly string[] {
+  return [manifestPath(number), state.path, ...chunks.map((chunk) => chunk.path)];
 }

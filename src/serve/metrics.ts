@@ -158,6 +158,15 @@ const READINGS: Readonly<Record<string, Reading>> = {
     "Event time up to which rows are taken to be complete.",
     ({ watermarkUs }) => seconds(watermarkUs),
   ),
+  kurobe_watermark_age_seconds: ofDatasets(
+    "How far the watermark is behind the clock.",
+    ({ watermarkAgeMs }) => (watermarkAgeMs === null ? null : watermarkAgeMs / 1000),
+  ),
+  kurobe_late_rows_waiting: ofDatasets(
+    "Late rows that do not count in some window, once for each.",
+    ({ lateRows }) => lateRows,
+  ),
+  kurobe_window_open: ofWindows("Windows with rows that are not closed yet.", ({ open }) => open),
   kurobe_window_results_total: ofWindows("Results published.", ({ published }) => published),
   kurobe_window_corrections_total: ofWindows(
     "Results published again because of late rows.",
@@ -201,6 +210,9 @@ const READINGS: Readonly<Record<string, Reading>> = {
   kurobe_log_bytes: one("Size of the log.", ({ log }) => log.bytes),
   kurobe_log_segments: one("Files of the log.", ({ log }) => log.segments),
   kurobe_log_next_position: one("Position of the next entry.", ({ log }) => log.nextPosition),
+  kurobe_disk_full: one("1 while rows cannot be written or applied for lack of room.", (status) =>
+    status.diskFull ? 1 : 0,
+  ),
   kurobe_checkpoint_running: one("1 while a checkpoint is written.", ({ checkpointRunning }) =>
     checkpointRunning ? 1 : 0,
   ),

@@ -181,6 +181,13 @@ export interface ServedDataset {
   readonly chunks: number;
   readonly chunkBytes: number;
   readonly watermarkUs: bigint | null;
+  readonly watermarkAgeMs: number | null;
+  readonly producers: readonly {
+    readonly name: string;
+    readonly newestUs: bigint;
+    readonly lastReceivedUs: bigint;
+    readonly isIdle: boolean;
+  }[];
   readonly deadLetters: number;
   readonly lateRows: number;
 }
@@ -190,6 +197,7 @@ export interface ServedWindow {
   readonly from: string;
   readonly published: number;
   readonly corrected: number;
+  readonly open: number;
   readonly closedUntilUs: bigint | null;
 }
 
@@ -201,6 +209,7 @@ export interface ServedStatus {
   readonly memoryBytes: number;
   readonly lastCheckpoint: ServedCheckpoint | null;
   readonly checkpointRunning: boolean;
+  readonly diskFull: boolean;
   readonly recovered: {
     readonly entries: number;
     readonly rows: number;

@@ -23,6 +23,8 @@ export interface VerifyOptions {
   /** With it, the rows of each chunk are counted too. */
   readonly connection?: Connection | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Paths that were checked already, and are left out. */
+  readonly without?: ReadonlySet<string> | undefined;
 }
 
 /** One result a file, in the manifest's order. A problem is a result, not an error. */
@@ -32,24 +34,30 @@ export async function* verifyManifest(
   manifest: Manifest,
   options: VerifyOptions = {},
 ): AsyncGenerator<VerifiedFile> {
-  const { chunks, state } = manifest;
-  const total = chunks.length + 1;
-  yield {
-    path: state.path,
-    bytes: state.bytes,
-    done: 1,
-    total,
-    dataset: null,
-    partition: null,
-    problem: await fileProblem(disk, join(directory, state.path), state),
-  };
+  const { state } = manifest;
+  const isNew = ({ path }: { readonly path: string }): boolean =>
+    options.without?.has(path) !== true;
+  const chunks = manifest.chunks.filter(isNew);
+  const before = isNew(state) ? 1 : 0;
+  const total = chunks.length + before;
+  if (before === 1) {
+    yield {
+      path: state.path,
+      bytes: state.bytes,
+      done: 1,
+      total,
+      dataset: null,
+      partition: null,
+      problem: await fileProblem(disk, join(directory, state.path), state),
+    };
+  }
   for (const [index, chunk] of chunks.entries()) {
     options.signal?.throwIfAborted();
     const { path, bytes, dataset, partition } = chunk;
     const file = join(directory, path);
     const problem =
       (await fileProblem(disk, file, chunk)) ?? (await rowProblem(options, file, chunk));
-    yield { path, bytes, done: index + 2, total, dataset, partition, problem };
+    yield { path, bytes, done: index + 1 + before, total, dataset, partition, problem };
   }
 }
 

@@ -27,6 +27,8 @@ import {
 export interface SessionProgress {
   /** The table of open sessions is at hand. */
   readonly isReady: boolean;
+  /** How many are open; 0 after a restart, until the next row. */
+  readonly open: number;
   /** No open session begins before it; null: none is open. */
   readonly openFromUs: bigint | null;
   /** `_id` and late rows of open sessions that have taken in late rows. */
@@ -63,6 +65,7 @@ export function sessionsFromState(state: SessionState): SessionProgress {
   const big = (us: string | null): bigint | null => (us === null ? null : BigInt(us));
   return {
     isReady: false,
+    open: 0,
     openFromUs: big(state.openFromUs),
     openLate: state.openLate,
     longestUs: BigInt(state.longestUs),
@@ -74,6 +77,7 @@ export function sessionsFromState(state: SessionState): SessionProgress {
 export function newSessions(firstSeq: number): SessionProgress {
   return {
     isReady: false,
+    open: 0,
     openFromUs: null,
     openLate: [],
     longestUs: 0n,
@@ -331,7 +335,7 @@ async function takeBack(
 async function openSessions(
   of: Sessions,
   watermarkUs: bigint | null,
-): Promise<Pick<SessionProgress, "openFromUs" | "openLate">> {
+): Promise<Pick<SessionProgress, "open" | "openFromUs" | "openLate">> {
   const { tx, window } = of;
   const isOpen =
     watermarkUs === null
@@ -343,13 +347,14 @@ async function openSessions(
   await tx.connection.run(
     sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${columns} FROM temp._sessions AS s WHERE ${isOpen}`,
   );
-  const [found] = await tx.connection.rows<{ from: bigint | null }>(
-    sql`SELECT min(_start) AS "from" FROM ${table} AS o`,
+  const [found] = await tx.connection.rows<{ open: bigint; from: bigint | null }>(
+    sql`SELECT count(*) AS open, min(_start) AS "from" FROM ${table} AS o`,
   );
   const late = await tx.connection.rows<{ id: bigint; late: bigint }>(
     sql`SELECT _id AS id, CAST(_late AS BIGINT) AS late FROM ${table} AS o WHERE _late > 0 ORDER BY id`,
   );
   return {
+    open: Number(found?.open ?? 0n),
     openFromUs: found?.from ?? null,
     openLate: late.map((one) => [String(one.id), Number(one.late)] as const),
   };

@@ -16,6 +16,7 @@ import {
 import { followClosed, followCorrections } from "./follow.ts";
 import { runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
+import { countOpen } from "./open-windows.ts";
 import { NOTHING_RECOMPUTED, type Recomputed } from "./recompute.ts";
 import { splitIntoRuns } from "./runs.ts";
 import { type Sessions } from "./session-sql.ts";
@@ -418,7 +419,17 @@ class EventTimeStage implements WindowStage {
   }
 
   status(): Readonly<Record<string, unknown>> {
-    return { ...this.state() };
+    const { datasets, windows } = this.state();
+    const open = (plan: WindowPlan): number => {
+      const { closedUntilUs, sessions } = this.#windowProgressOf(plan.name);
+      const { maxEventTimeUs } = this.#progressOf(plan.from);
+      return countOpen(plan, closedUntilUs, maxEventTimeUs, sessions?.open ?? 0);
+    };
+    const told = this.#plan.windows.map((plan) => [
+      plan.name,
+      { ...windows[plan.name], open: open(plan) },
+    ]);
+    return { datasets, windows: Object.fromEntries(told) };
   }
 }
 

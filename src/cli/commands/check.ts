@@ -17,7 +17,7 @@ export const check = defineCommand({
   ],
   run: async ({ options, output, terminal }) => {
     const { plan, path } = await readPlan(options, terminal);
-    const { name, datasets, streams, windows, fingerprint } = plan;
+    const { name, datasets, streams, windows, fingerprint, alerts, sinks, sources = [] } = plan;
     output.json({
       ok: true,
       path,
@@ -26,11 +26,17 @@ export const check = defineCommand({
       datasets: names(datasets),
       streams: names(streams),
       windows: names(windows),
+      alerts: names(alerts),
+      sinks: names(sinks),
+      sources: names(sources),
     });
     const parts = [
       showMany(datasets.length, "dataset"),
-      ...(streams.length === 0 ? [] : [showMany(streams.length, "stream")]),
+      ...counted(streams, "stream"),
       showMany(windows.length, "window"),
+      ...counted(alerts, "alert"),
+      ...counted(sinks, "sink"),
+      ...counted(sources, "source"),
     ];
     const mark = output.paint.green("✓");
     output.line(`${mark} ${output.paint.bold(name)} is right: ${parts.join(", ")}`);
@@ -40,4 +46,8 @@ export const check = defineCommand({
 
 function names(list: readonly { readonly name: string }[]): readonly string[] {
   return list.map(({ name }) => name);
+}
+
+function counted(list: readonly unknown[], one: string): readonly string[] {
+  return list.length === 0 ? [] : [showMany(list.length, one)];
 }

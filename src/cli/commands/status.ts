@@ -1,7 +1,15 @@
 /** `kurobe status`: what the engine holds and does. */
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
-import { showBytes, showCount, showElapsed, showTime } from "../figures.ts";
+import {
+  showBytes,
+  showAge,
+  showCount,
+  showElapsed,
+  showMany,
+  showSecond,
+  showTime,
+} from "../figures.ts";
 import { type Output } from "../output.ts";
 import { showSinks, type SinkState } from "../show-sinks.ts";
 
@@ -15,6 +23,7 @@ interface Status {
   readonly memoryRows: number;
   readonly memoryBytes: number;
   readonly checkpointRunning: boolean;
+  readonly diskFull: boolean;
   readonly recovered: {
     readonly entries: number;
     readonly rows: number;
@@ -32,6 +41,7 @@ interface Status {
   };
   readonly datasets: readonly DatasetStatus[];
   readonly windows: readonly WindowStatus[];
+  readonly alerts: readonly AlertSummary[];
   readonly sinks: readonly SinkState[];
   readonly sources: readonly SourceStatus[];
   readonly process: { readonly pid: number; readonly rssBytes: number };
@@ -46,7 +56,15 @@ interface DatasetStatus {
   readonly deadLetters: number;
   readonly chunks: number;
   readonly chunkBytes: number;
+  readonly lateRows: number;
   readonly watermark: string | null;
+  readonly watermarkAgeMs: number | null;
+  readonly producers: readonly {
+    readonly name: string;
+    readonly newest: string;
+    readonly lastReceived: string;
+    readonly isIdle: boolean;
+  }[];
 }
 
 interface WindowStatus {
@@ -54,7 +72,15 @@ interface WindowStatus {
   readonly from: string;
   readonly published: number;
   readonly corrected: number;
+  readonly open: number;
   readonly closedUntil: string | null;
+}
+
+interface AlertSummary {
+  readonly name: string;
+  readonly on: string;
+  readonly pending: number;
+  readonly firing: number;
 }
 
 interface SourceStatus {
@@ -73,7 +99,8 @@ export const status = defineCommand({
   name: "status",
   summary: "Show what the engine holds and does",
   description: [
-    "Datasets with rows and watermark, windows, sources, the log, the last checkpoint.",
+    "Datasets with their rows, late rows, dead letters and watermark, and how far that is behind the clock; windows, " +
+      "alerts, sinks and sources; the log, the last checkpoint, and whether the disk is full.",
   ],
   options: { ...CLIENT_OPTIONS },
   examples: [
@@ -88,6 +115,7 @@ export const status = defineCommand({
     showEngine(answer, client.url, output);
     showDatasets(answer.datasets, output);
     showWindows(answer.windows, output);
+    showAlerts(answer.alerts, output);
     if (answer.sinks.length > 0) {
       output.line();
       showSinks(answer.sinks, output);
@@ -113,6 +141,11 @@ function showEngine(answer: Status, url: string, output: Output): void {
     ["recovered", recoveredText(recovered)],
   ] as const;
   for (const [label, text] of rows) output.line(`  ${dim(label.padEnd(11))} ${text}`);
+  if (answer.diskFull) {
+    output.line(
+      `${red("✗")} ${bold("the disk is full")}: what is accepted waits in the log for room`,
+    );
+  }
 }
 
 function recoveredText({ rows, entries, elapsedMs }: Status["recovered"]): string {
@@ -130,26 +163,54 @@ function showDatasets(datasets: readonly DatasetStatus[], output: Output): void 
     [
       { name: "dataset" },
       { name: "rows", align: "right" },
-      { name: "accepted", align: "right" },
-      { name: "duplicates", align: "right" },
+      { name: "on disk", align: "right" },
       { name: "late", align: "right" },
       { name: "dead", align: "right" },
-      { name: "chunks", align: "right" },
-      { name: "on disk", align: "right" },
-      { name: "watermark" },
+      { name: "watermark, UTC", isWhole: true },
+      { name: "behind", align: "right", isWhole: true },
     ],
     datasets.map((each) => [
       each.name,
       showCount(each.storedRows),
-      showCount(each.accepted),
-      showCount(each.duplicates),
-      showCount(each.late),
-      showCount(each.deadLetters),
-      showCount(each.chunks),
       showBytes(each.chunkBytes),
-      each.watermark === null ? "–" : showTime(each.watermark),
+      showCount(each.lateRows),
+      showCount(each.deadLetters),
+      each.watermark === null ? "–" : showSecond(each.watermark),
+      each.watermarkAgeMs === null ? "–" : showAge(each.watermarkAgeMs),
     ]),
   );
+  for (const each of datasets) showProducers(each, output);
+}
+
+/** Only where several are told apart: the watermark is that of the slowest. */
+function showProducers({ name, producers }: DatasetStatus, output: Output): void {
+  if (producers.length < 2) return;
+  const idle = producers.filter(({ isIdle }) => isIdle).length;
+  const slowest = producers.find(({ isIdle }) => !isIdle);
+  const parts = [
+    showMany(producers.length, "producer"),
+    ...(idle === 0 ? [] : [`${showCount(idle)} idle`]),
+    ...(slowest === undefined
+      ? []
+      : [`the slowest ${slowest.name || "without a name"} at ${showSecond(slowest.newest)}`]),
+  ];
+  output.line(output.paint.dim(`  ${name}: ${parts.join(", ")}`));
+}
+
+function showAlerts(alerts: readonly AlertSummary[], output: Output): void {
+  if (alerts.length === 0) return;
+  const { red, yellow, dim } = output.paint;
+  output.line();
+  for (const { name, on, pending, firing } of alerts) {
+    if (firing + pending === 0) continue;
+    const parts = [
+      ...(firing === 0 ? [] : [red(`${showCount(firing)} firing`)]),
+      ...(pending === 0 ? [] : [yellow(`${showCount(pending)} pending`)]),
+    ];
+    output.line(`${red("!")} alert ${name} ${dim(`on ${on}`)}: ${parts.join(", ")}`);
+  }
+  const quiet = alerts.filter(({ pending, firing }) => pending + firing === 0).length;
+  if (quiet > 0) output.line(dim(`  ${showMany(quiet, "alert is", "alerts are")} quiet`));
 }
 
 function showWindows(windows: readonly WindowStatus[], output: Output): void {
@@ -161,14 +222,16 @@ function showWindows(windows: readonly WindowStatus[], output: Output): void {
       { name: "from" },
       { name: "published", align: "right" },
       { name: "corrected", align: "right" },
-      { name: "closed until" },
+      { name: "open", align: "right" },
+      { name: "closed until, UTC", isWhole: true },
     ],
     windows.map((each) => [
       each.name,
       each.from,
       showCount(each.published),
       showCount(each.corrected),
-      each.closedUntil === null ? "–" : showTime(each.closedUntil),
+      showCount(each.open),
+      each.closedUntil === null ? "–" : showSecond(each.closedUntil),
     ]),
   );
 }

@@ -17,7 +17,7 @@ export const verify = defineCommand({
   name: "verify",
   summary: "Check every durable file: checkpoint, chunks and log",
   description: [
-    "Reads every file that the last checkpoint names and compares its SHA-256, and every entry of the log with " +
+    "Reads every file that the last checkpoints name and compares its SHA-256, and every entry of the log with " +
       "its checksums. Nothing else notices most flipped bits before they are read as data. The engine goes on " +
       "meanwhile. Exit code 2 where a file is damaged or missing.",
   ],

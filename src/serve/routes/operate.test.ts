@@ -37,6 +37,7 @@ describe("status", () => {
       queuedEntries: 0,
       pendingBytes: 0,
       checkpointRunning: false,
+      diskFull: false,
       datasets: [
         {
           name: "ticks",
@@ -46,10 +47,18 @@ describe("status", () => {
           storedRows: 200,
           deadLetters: 2,
           watermark: "2026-01-01T00:03:19.000000Z",
+          watermarkAgeMs: expect.any(Number),
+          producers: [{ name: "", newest: "2026-01-01T00:03:19.000000Z", isIdle: false }],
         },
       ],
       windows: [
-        { name: "bars", from: "ticks", published: 9, closedUntil: "2026-01-01T00:03:00.000000Z" },
+        {
+          name: "bars",
+          from: "ticks",
+          published: 9,
+          open: 1,
+          closedUntil: "2026-01-01T00:03:00.000000Z",
+        },
       ],
       process: { pid: process.pid },
     });

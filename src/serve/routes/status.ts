@@ -30,9 +30,13 @@ export function statusRoutes(app: FastifyInstance, door: Door): void {
       log: status.log,
       lastCheckpoint: status.lastCheckpoint === null ? null : checkpointBody(status.lastCheckpoint),
       checkpointRunning: status.checkpointRunning,
+      diskFull: status.diskFull,
       recovered: { ...status.recovered, elapsedMs: Math.round(status.recovered.elapsedMs) },
       datasets: status.datasets.map(datasetBody),
       windows: status.windows.map(windowBody),
+      alerts: door.rooms.alarms
+        .list()
+        .map(({ name, on, pending, firing }) => ({ name, on, pending, firing })),
       sinks: door.rooms.sinks.status().map(sinkBody),
       sources: door.rooms.sources?.() ?? [],
       process: {
@@ -53,8 +57,23 @@ export function checkpointBody({ createdAtUs, ...checkpoint }: ServedCheckpoint)
   };
 }
 
-export function datasetBody({ watermarkUs, ...dataset }: ServedDataset): object {
-  return { ...dataset, watermark: isoTimeOrNull(watermarkUs) };
+export function datasetBody({
+  watermarkUs,
+  watermarkAgeMs,
+  producers,
+  ...dataset
+}: ServedDataset): object {
+  return {
+    ...dataset,
+    watermark: isoTimeOrNull(watermarkUs),
+    watermarkAgeMs: watermarkAgeMs === null ? null : Math.round(watermarkAgeMs),
+    producers: producers.map(({ name, newestUs, lastReceivedUs, isIdle }) => ({
+      name,
+      newest: isoTime(newestUs),
+      lastReceived: isoTime(lastReceivedUs),
+      isIdle,
+    })),
+  };
 }
 
 export function windowBody({ closedUntilUs, ...window }: ServedWindow): object {
