@@ -7,6 +7,7 @@ import { PLATFORM_SETTINGS } from "../../test/support/served-platform.ts";
 import { type Clock } from "../core/clock.ts";
 import { sql } from "../core/sql.ts";
 import {
+  alert,
   count,
   dataset,
   column,
@@ -14,9 +15,13 @@ import {
   hopping,
   session,
   sum,
+  threshold,
   tumbling,
+  webhook,
 } from "../index.ts";
+import { resultsAsDataset } from "../plan/result-dataset.ts";
 import { resolveProject } from "../plan/resolve.ts";
+import { deliveryRules } from "../sinks/delivery.ts";
 import { openPlatform, type Platform } from "../platform/open-platform.ts";
 
 const columns = { at: column.timestamp(), id: column.text(), n: column.int64() };
@@ -48,6 +53,10 @@ const project = defineProject({
     hops: hopping({ from: events, size: "2m", every: "1m", measure: { n: sum("n") }, ...often }),
     totals: tumbling({ from: states, size: "1m", by: ["id"], measure: { n: sum("n") }, ...often }),
   },
+  sinks: {
+    hook: webhook({ from: minutes, url: "http://127.0.0.1:9", allowPrivateAddresses: true }),
+  },
+  alerts: { loud: alert({ on: minutes, when: threshold({ of: "n", above: 4 }) }) },
 });
 
 const NOON_US = BigInt(Date.UTC(2026, 0, 1, 12)) * 1000n;
@@ -121,7 +130,35 @@ async function written(name: string): Promise<number> {
   return Number(row?.n ?? 0n);
 }
 
+/** What a webhook would be told. */
+function deliveries(): readonly (number | undefined)[] {
+  const plan = resolveProject(project);
+  const [window] = plan.windows.filter((one) => one.name === "minutes");
+  if (window === undefined) throw new Error("no window");
+  const [sink] = plan.sinks;
+  if (sink === undefined) throw new Error("no sink");
+  const rules = deliveryRules(plan, sink, resultsAsDataset(window), 0);
+  return [0, 1, 2].map((revision) => {
+    const row = { window_start: "a", window_end: "b", id: "c", n: 1, revision };
+    return rules.deliveryOf({ seq: 1, isDeleted: false, row })?.revision;
+  });
+}
+
 describe("early results", () => {
+  it("are told to nobody who could not take it back", async () => {
+    expect(deliveries()).toEqual([undefined, 1, 2]);
+    const states = async (): Promise<unknown> => {
+      await using connection = await platform.database.connect();
+      return connection.values(sql`SELECT state FROM loud`);
+    };
+    await send("events", "00:10 a 5");
+    await after(0);
+    expect(await results("minutes")).toEqual(["00 a 5 0"]);
+    expect(await states()).toEqual([]);
+    await send("events", "01:00 b 1");
+    expect(await states()).toEqual([["firing"]]);
+  });
+
   it("come at the next tick, then at most once a throttle, then give way to the final one", async () => {
     await send("events", "00:10 a 1", "00:11 b 2");
     await after(0);
