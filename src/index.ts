@@ -49,7 +49,14 @@ export { postgres, type PostgresSpec } from "./project/sink-postgres.ts";
 export { slack, type SlackSpec } from "./project/sink-slack.ts";
 export { redis, type RedisSpec } from "./project/sink-redis.ts";
 export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
-export { stream, type StreamDefinition, type StreamSpec } from "./project/stream.ts";
+export {
+  lookup,
+  stream,
+  type JoinDefinition,
+  type LookupSpec,
+  type StreamDefinition,
+  type StreamSpec,
+} from "./project/stream.ts";
 export {
   hopping,
   session,

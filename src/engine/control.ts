@@ -6,6 +6,7 @@ import { type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
 import { type BodyFormat, type Entry } from "../log/entry.ts";
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
 import { type Plan } from "../plan/plan.ts";
+import { orderedTogether } from "../plan/stream-plan.ts";
 import { deadLettersOf } from "./stored-tables.ts";
 import { type Transaction } from "./transaction.ts";
 
@@ -74,6 +75,18 @@ function batchOf(entry: Pick<Entry, "position" | "header" | "body">): Batch | nu
       idempotencyKey: "",
     },
     body: Buffer.from(control.text),
+  };
+}
+
+/**
+ * Which datasets have to be applied in log order with each other. A body of line protocol may have
+ * rows of any of them, so each of them follows the one before.
+ */
+export function orderIn(plan: Plan): (dataset: string) => string | null {
+  const sets = orderedTogether(plan);
+  return (dataset) => {
+    if (dataset === LINE_PROTOCOL) return sets.size === 0 ? null : LINE_PROTOCOL;
+    return sets.get(dataset) ?? null;
   };
 }
 

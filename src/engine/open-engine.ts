@@ -13,7 +13,7 @@ import { type Plan } from "../plan/plan.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { CheckpointHistory, Commits } from "./history.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
-import { batchesOf, stageBatches } from "./control.ts";
+import { batchesOf, orderIn, stageBatches } from "./control.ts";
 import { Counters } from "./counters.ts";
 import { Cursors } from "./cursors.ts";
 import { type Engine } from "./engine.ts";
@@ -213,6 +213,7 @@ async function replay(
   let failure: unknown;
   const pipeline = new Pipeline({
     batchesOf: (entry) => batchesOf(entry, lines),
+    orderOf: orderIn(plan),
     decode: (name, batches) => stageBatches(plan, decoder, name, batches),
     apply: async (group) => {
       if (writer.bytesSinceFreeze >= settings.memoryTableBytes)

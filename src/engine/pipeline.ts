@@ -36,6 +36,11 @@ export interface PipelineSteps {
   batchesOf(entry: Pick<Pending, "position" | "header" | "body">): readonly Batch[];
   /** Stages the batches of one dataset, which are consecutive within it. */
   decode(dataset: string, batches: readonly Batch[]): Promise<Staged>;
+  /**
+   * The set of datasets whose rows must be applied in log order with those of this one; null where
+   * the order between datasets says nothing.
+   */
+  orderOf(dataset: string): string | null;
   /** Applies a group; its outcomes come in the order of its entries. Failing stops the pipeline. */
   apply(group: Group): Promise<readonly (Outcome | null)[]>;
 }
@@ -128,6 +133,7 @@ export class Pipeline {
    */
   #takeGroup(): readonly Pending[] {
     const kinds = new Map<string, string>();
+    const newest = new Map<string, string>();
     let bytes = 0;
     let count = 0;
     for (const entry of this.#queue) {
@@ -140,6 +146,13 @@ export class Pipeline {
       // A body of line protocol may have rows of any dataset: such bodies keep to themselves.
       if (count > 0 && (dataset === LINE_PROTOCOL) !== kinds.has(LINE_PROTOCOL)) break;
       if (kinds.has(dataset) && kinds.get(dataset) !== kind.source) break;
+      // A dataset's rows are applied together, before those of the next one: it cannot come again.
+      const order = this.#steps.orderOf(dataset);
+      if (order !== null) {
+        if (dataset === LINE_PROTOCOL && count > 0) break;
+        if (kinds.has(dataset) && newest.get(order) !== dataset) break;
+        newest.set(order, dataset);
+      }
       bytes += entry.body.length;
       if (count > 0 && (bytes > MAX_GROUP_BYTES || count >= MAX_GROUP_ENTRIES)) break;
       kinds.set(dataset, kind.source);

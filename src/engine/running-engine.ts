@@ -14,7 +14,7 @@ import { type Plan } from "../plan/plan.ts";
 import { type Change } from "./changes.ts";
 import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
-import { batchesOf, type Control, encodeControl, stageBatches } from "./control.ts";
+import { batchesOf, type Control, encodeControl, orderIn, stageBatches } from "./control.ts";
 import { type Counters } from "./counters.ts";
 import { type Cursors } from "./cursors.ts";
 import {
@@ -103,6 +103,7 @@ export class RunningEngine implements Engine {
     this.#lastPosition = parts.writer.appliedPosition;
     this.#pipeline = new Pipeline({
       batchesOf: (entry) => batchesOf(entry, parts.lines),
+      orderOf: orderIn(this.plan),
       decode: (name, batches) => stageBatches(this.plan, parts.decoder, name, batches),
       apply: async (group) => {
         await this.#makeRoom();

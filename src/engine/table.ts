@@ -23,6 +23,8 @@ export interface RelationOptions {
   readonly withDeleted?: boolean | undefined;
   /** A one-column table of `_seq` whose rows are as if they had never come. */
   readonly without?: Sql | undefined;
+  /** A condition; where the table has a key, on columns of the key alone. */
+  readonly where?: Sql | undefined;
 }
 
 /** Mutable, and only the engine's writer changes it, after the change is committed in DuckDB. */
@@ -139,10 +141,12 @@ export class Table {
 
   #allRows(options: RelationOptions): Sql {
     const { fromUs, toUs, beforeSeq, without } = options;
+    const chosen = options.where;
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
     const conditions = this.#timeConditions(options);
     if (beforeSeq !== undefined) conditions.push(sql`_seq < ${sql.literal(beforeSeq)}`);
     if (without !== undefined) conditions.push(sql`_seq NOT IN (SELECT _seq FROM ${without})`);
+    if (chosen !== undefined) conditions.push(chosen);
     const where =
       conditions.length === 0 ? sql.empty : sql` WHERE ${sql.join(conditions, " AND ")}`;
     const parts = this.memoryTables().map((table) => sql`SELECT ${names} FROM ${table}${where}`);

@@ -42,7 +42,9 @@ function rebuildReason(
   after: StreamPlan,
   lost: ReadonlySet<string>,
 ): string | null {
-  if (lost.has(before.from)) return `the rows of ${before.from} change`;
+  const read = [before.from, ...before.joins.map((join) => join.with)];
+  const changing = read.find((name) => lost.has(name));
+  if (changing !== undefined) return `the rows of ${changing} change`;
   const old = new Map<string, unknown>(Object.entries(before));
   const fields = new Map<string, unknown>(Object.entries(after));
   const changed = [...new Set([...old.keys(), ...fields.keys()])].filter(

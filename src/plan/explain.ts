@@ -6,6 +6,7 @@ import { type AlertCondition, type AlertPlan } from "./alert-plan.ts";
 import {
   type ColumnPlan,
   type DatasetPlan,
+  type JoinPlan,
   type Plan,
   type SourcePlan,
   type StreamPlan,
@@ -106,11 +107,24 @@ function explainStream(stream: StreamPlan): readonly string[] {
   const computed = select.map((one) => explainNamed(one.name, explainExpression(one.expression)));
   return [
     `stream ${name} from ${from}`,
+    ...stream.joins.map((join) => `  join         ${explainJoin(join)}`),
     ...(where === null ? [] : [`  where        ${explainExpression(where)}`]),
     `  select       ${computed.join(", ")}`,
     `  event time   ${eventTime}`,
     `  key          ${key.length === 0 ? "none: every row stays" : key.join(", ")}`,
   ];
+}
+
+function explainJoin({ with: other, on, keeps, select, at, allowedLatenessUs }: JoinPlan): string {
+  const when = at === "latest" ? "the latest row of" : "as of the event time,";
+  const keys = on.map((one) => explainNamed(one.own, `${other}.${one.other}`));
+  const brought = select.map((one) => explainNamed(one.name, one.column));
+  const limit =
+    at === "latest" || allowedLatenessUs === null
+      ? ""
+      : `, corrected for ${formatDuration(allowedLatenessUs)}`;
+  const brings = brought.length === 0 ? "nothing" : brought.join(", ");
+  return `${keeps}, ${when} ${other} where ${keys.join(" and ")}: ${brings}${limit}`;
 }
 
 function explainNamed(name: string, text: string): string {

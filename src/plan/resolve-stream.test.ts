@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { isKurobeError } from "../core/errors.ts";
-import { col, column, count, dataset, defineProject, stream, tumbling } from "../index.ts";
+import {
+  col,
+  column,
+  count,
+  dataset,
+  defineProject,
+  lookup,
+  session,
+  stream,
+  tumbling,
+} from "../index.ts";
 import { diffPlans } from "./diff.ts";
 import { explainPlan } from "./explain.ts";
 import { type Plan } from "./plan.ts";
@@ -22,8 +32,18 @@ const states = dataset({
   key: ["id"],
 });
 
+const people = dataset({
+  columns: {
+    since: column.timestamp(),
+    id: column.int64(),
+    name: column.text(),
+    at: column.text(),
+  },
+  eventTime: "since",
+});
+
 function planOf(streams: Readonly<Record<string, unknown>>, windows = {}): Plan {
-  const spec = { name: "auctions", datasets: { bids, states }, streams, windows };
+  const spec = { name: "auctions", datasets: { bids, states, people }, streams, windows };
   return resolveProject(defineProject(spec as never));
 }
 
@@ -112,7 +132,7 @@ describe("mistakes in a stream", () => {
       'streams.taken.select.at: something else under the name "at" (at: "at")',
       'streams.twins.select.price: a second column "price" (rename it)',
       'streams.odd: an object (stream({ from: …, where: col("kind").eq("order") }))',
-      "streams.extra.filter: an unknown key (choose from from, where, select)",
+      "streams.extra.filter: an unknown key (choose from from, join, where, select)",
     ]);
   });
 
@@ -127,7 +147,7 @@ describe("mistakes in a stream", () => {
       }),
     ).toEqual([
       'streams.second.from: "first" (name a dataset)',
-      "streams.over.from: a window (one of bids, states, first, second, over, unlisted)",
+      "streams.over.from: a window (one of bids, states, people, first, second, over, unlisted)",
       "streams.unlisted.from: a stream that the project does not list (add it to `streams` of defineProject)",
     ]);
   });
@@ -135,6 +155,78 @@ describe("mistakes in a stream", () => {
   it("and names that are taken", () => {
     expect(problemsOf({ bids: stream({ from: bids }) })).toEqual([
       'streams.bids: the name "bids" again ("bids_2")',
+    ]);
+  });
+});
+
+describe("lookups", () => {
+  const on = { auction: "id" } as const;
+
+  it("bring columns under names of their own, null where a row may have no partner", () => {
+    const left = stream({ from: bids, join: [lookup(people, { on, select: { who: "name" } })] });
+    const inner = stream({
+      from: bids,
+      join: [lookup(states, { on, select: ["state"], kind: "inner" })],
+      where: col("state").eq("open"),
+      select: ["state"],
+    });
+    const [first, second] = planOf({ inner, left }).streams;
+    expect(first?.columns.map(({ name, nullable }) => [name, nullable])).toEqual([
+      ["at", false],
+      ["state", false],
+    ]);
+    expect(second?.columns.at(-1)).toMatchObject({ name: "who", nullable: true });
+    expect(second?.key).toEqual([]);
+    expect(explainPlan(planOf({ left }))).toContain(
+      "  join         left, the latest row of people where auction = people.id: who = name",
+    );
+  });
+
+  it("as of the event time make rows that are known by their place, which sessions refuse", () => {
+    const join = [
+      lookup(people, { on, select: ["name"], at: "event_time", allowedLateness: "1h" }),
+    ];
+    const named = stream({ from: bids, join });
+    const plan = planOf({ named });
+    expect(plan.streams[0]).toMatchObject({ key: ["at", "_origin"] });
+    expect(explainPlan(plan)).toContain(
+      "  join         left, as of the event time, people where auction = people.id: name, corrected for 1h",
+    );
+    const over = session({ from: "named", gap: "1m", measure: { n: count() } });
+    expect(() => planOf({ named }, { over })).toThrow("windows.over.from");
+  });
+
+  it("are refused where they cannot be right", () => {
+    const of = (join: readonly unknown[], more = {}): unknown =>
+      stream({ from: bids, join, ...more } as never);
+    expect(
+      problemsOf({
+        keyless: of([lookup(people, { on: {}, select: [] })]),
+        wrong: of([lookup("people", { on: { auction: "ident" }, select: ["nam"] })]),
+        types: of([lookup(people, { on: { note: "id" }, select: [] })]),
+        twice: of([lookup(people, { on, select: ["at"] })]),
+        newest: of([lookup(states, { on, select: [], at: "event_time" })]),
+        itself: of([lookup(bids, { on: { auction: "auction" }, select: [] })]),
+        mixed: of([
+          lookup(people, { on, select: [] }),
+          lookup("people", { on, select: [], at: "event_time" }),
+        ]),
+        late: of([lookup(people, { on, select: [], allowedLateness: "1h" })]),
+        nothing: of([{ with: people }]),
+        lost: of([lookup("peoples", { on, select: [] })]),
+      }),
+    ).toEqual([
+      'streams.keyless.join[0].on: an object ({ user: "id" })',
+      'streams.wrong.join[0].on.auction: "ident" (choose from since, id, name, at)',
+      'streams.wrong.join[0].select[0]: "nam" (did you mean "name"?)',
+      "streams.types.join[0].on.note: text and int64 (declare them alike)",
+      'streams.twice.join[0].select.at: the name "at" of a column of bids (people_at: "at")',
+      'streams.newest.join[0]: "states", which keeps the newest row of each key only (leave its key out, or add "changed_at" to it; or at: "latest")',
+      'streams.itself.join[0]: rows of "bids", which "bids" or another join follows already (give it a dataset of its own)',
+      "streams.mixed.join: lookups of the latest row beside joins that are corrected (a second stream from this one)",
+      'streams.late.join[0].allowedLateness: "1h" (at: "event_time")',
+      'streams.nothing.join[0]: an object (lookup(users, { on: { user: "id" }, select: ["country"] }))',
+      'streams.lost.join[0]: "peoples" (did you mean "people"?)',
     ]);
   });
 });

@@ -1,6 +1,7 @@
 /** Checks streams and fills in their defaults. */
 import { isBranded } from "../project/brand.ts";
 import { type Expression } from "./expression.ts";
+import { PLAIN_TYPES } from "./column-type.ts";
 import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
 import { type ColumnPlan, type NamedExpression } from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
@@ -12,14 +13,17 @@ import {
   resolveExpression,
   type RowScope,
 } from "./resolve-expression.ts";
-import { type StreamPlan } from "./stream-plan.ts";
+import { type FindRelation, resolveJoins } from "./resolve-join.ts";
+import { ROW_COLUMN, type StreamPlan } from "./stream-plan.ts";
 
 const MAX_COLUMNS = 1000;
-const KEYS = ["from", "where", "select"];
+const KEYS = ["from", "join", "where", "select"];
 const EXAMPLE = 'stream({ from: …, where: col("kind").eq("order") })';
 
 export interface ResolvedStream extends ResolvedDataset {
   readonly plan: StreamPlan;
+  /** The datasets whose rows it follows. */
+  readonly roots: ReadonlySet<string>;
 }
 
 type Declared = readonly (readonly [string, unknown])[];
@@ -49,7 +53,7 @@ export function resolveStreams(
   const relationOf: FindRelation = (value, at) => {
     const name = typeof value === "string" ? value : readable.nameOf(value);
     const dataset = readable.datasets.find((one) => one.plan.name === name);
-    if (dataset !== undefined) return dataset;
+    if (dataset !== undefined) return { ...dataset, roots: new Set([dataset.plan.name]) };
     if (name !== undefined && declared.some(([key]) => key === name)) {
       const stream = streamNamed(name);
       if (stream !== "cycle") return stream;
@@ -69,8 +73,6 @@ export function resolveStreams(
   });
 }
 
-type FindRelation = (value: unknown, problems: Problems) => ResolvedDataset | undefined;
-
 function resolveStream(
   name: string,
   value: unknown,
@@ -82,31 +84,58 @@ function resolveStream(
   problems.unknownKeys(spec, KEYS);
   const from = relationOf(spec["from"], problems.at("from"));
   if (from === undefined) return undefined;
-  const scope = { columns: from.plan.columns, broken: from.broken };
+  const found = problems.list.length;
+  const joins = resolveJoins(spec["join"], from, relationOf, problems.at("join"));
+  const columns = [...from.plan.columns, ...joins.flatMap((join) => join.columns)];
+  const scope = { columns, broken: from.broken };
   const where = resolveWhere(spec["where"], scope, problems.at("where"));
   const chosen = resolveSelect(spec["select"], scope, problems.at("select"));
   const kept = [from.plan.eventTime, ...from.plan.key];
   const select = withKept(chosen, kept, scope, problems.at("select"));
-  checkNoTwins(
-    select.map((one) => one.name),
-    problems.at("select"),
-  );
+  if (problems.list.length === found) {
+    checkNoTwins(
+      select.map((one) => one.name),
+      problems.at("select"),
+    );
+  }
   const named = (column: string): string => nameUnder(select, column) ?? column;
+  const eventTime = named(from.plan.eventTime);
+  const isCorrected = joins.some(({ plan }) => plan.at === "event_time");
+  const isNumbered = isCorrected && from.plan.key.length === 0;
+  const plan: StreamPlan = {
+    name,
+    columns: columnsOf(select, columns),
+    eventTime,
+    key: from.plan.key.map(named),
+    // How far event time has come is the source's affair; nobody sends to a stream.
+    watermark: { ...from.plan.watermark, idleTimeoutUs: null },
+    dedup: null,
+    lineProtocol: null,
+    from: from.plan.name,
+    joins: joins.map((join) => join.plan),
+    where: where ?? null,
+    select,
+  };
   return {
-    plan: {
-      name,
-      columns: columnsOf(select, from.plan.columns),
-      eventTime: named(from.plan.eventTime),
-      key: from.plan.key.map(named),
-      // How far event time has come is the source's affair; nobody sends to a stream.
-      watermark: { ...from.plan.watermark, idleTimeoutUs: null },
-      dedup: null,
-      lineProtocol: null,
-      from: from.plan.name,
-      where: where ?? null,
-      select,
-    },
+    plan: isNumbered ? numbered(plan) : plan,
     broken: new Set(),
+    roots: new Set([...from.roots, ...joins.flatMap((join) => [...join.roots])]),
+  };
+}
+
+/** Rows that are corrected and have no key are known by which row of the source they follow. */
+function numbered(plan: StreamPlan): StreamPlan {
+  const type = PLAIN_TYPES.int64;
+  const row = {
+    name: ROW_COLUMN,
+    type,
+    expression: { kind: "column", name: "_seq", type },
+  } as const;
+  return {
+    ...plan,
+    columns: [...plan.columns, { name: ROW_COLUMN, type, nullable: false }],
+    key: [plan.eventTime, ROW_COLUMN],
+    select: [...plan.select, row],
   };
 }
 

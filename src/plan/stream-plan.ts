@@ -1,6 +1,6 @@
 /** Streams as the machine runs them. */
 import { type Expression } from "./expression.ts";
-import { type DatasetPlan, type NamedExpression } from "./plan.ts";
+import { type ColumnType, type DatasetPlan, type NamedExpression, type Plan } from "./plan.ts";
 
 /**
  * Rows that follow from the rows of `from`, stored and read as a dataset's. Where rows of `from`
@@ -9,9 +9,59 @@ import { type DatasetPlan, type NamedExpression } from "./plan.ts";
 export interface StreamPlan extends DatasetPlan {
   /** A dataset or a stream. */
   readonly from: string;
+  readonly joins: readonly JoinPlan[];
   readonly where: Expression | null;
   /** One for each column, in order. */
   readonly select: readonly NamedExpression[];
+}
+
+/** A column of the other relation, and its name beside a row's own. */
+export interface JoinColumn {
+  readonly name: string;
+  readonly column: string;
+  readonly type: ColumnType;
+}
+
+export interface LookupPlan {
+  readonly kind: "lookup";
+  /** The other relation: a dataset or a stream. */
+  readonly with: string;
+  /** Columns that have to be equal. */
+  readonly on: readonly { readonly own: string; readonly other: string }[];
+  readonly keeps: "left" | "inner";
+  readonly select: readonly JoinColumn[];
+  readonly at: "latest" | "event_time";
+  /** Null: rows are corrected however old they are. */
+  readonly allowedLatenessUs: number | null;
+}
+
+export type JoinPlan = LookupPlan;
+
+/** Which of the source's rows a row follows, where it may be corrected and has no key. */
+export const ROW_COLUMN = "_origin";
+
+/** The datasets whose rows a dataset or a stream follows from. */
+export function rootsOf(plan: Pick<Plan, "streams">, name: string): ReadonlySet<string> {
+  const stream = plan.streams.find((one) => one.name === name);
+  if (stream === undefined) return new Set([name]);
+  const read = [stream.from, ...stream.joins.map((join) => join.with)];
+  return new Set(read.flatMap((one) => [...rootsOf(plan, one)]));
+}
+
+/**
+ * Which datasets have to be applied in the order of the log, because a stream brings their rows
+ * together: a name for each such set. Others are not in the map.
+ */
+export function orderedTogether(plan: Pick<Plan, "streams">): ReadonlyMap<string, string> {
+  const sets = new Map<string, string>();
+  for (const stream of plan.streams) {
+    const roots = [...rootsOf(plan, stream.name)];
+    if (roots.length < 2) continue;
+    const known = new Set(roots.map((root) => sets.get(root)));
+    for (const [root, set] of sets) if (known.has(set)) sets.set(root, stream.name);
+    for (const root of roots) sets.set(root, stream.name);
+  }
+  return sets;
 }
 
 /** Each after those that it reads. */
@@ -21,7 +71,8 @@ export function streamsInOrder(streams: readonly StreamPlan[]): readonly StreamP
     const known = depths.get(name);
     if (known !== undefined) return known;
     const stream = streams.find((one) => one.name === name);
-    const depth = stream === undefined ? 0 : 1 + depthOf(stream.from);
+    const read = stream === undefined ? [] : [stream.from, ...stream.joins.map((one) => one.with)];
+    const depth = read.length === 0 ? 0 : 1 + Math.max(...read.map(depthOf));
     depths.set(name, depth);
     return depth;
   };

@@ -1,7 +1,7 @@
 /** Rows that follow from other rows: filtered, computed, joined; as declared. */
 import { BRAND, type Branded } from "./brand.ts";
 import { type Column } from "./column.ts";
-import { type ColumnName, type Columns, type DatasetDefinition } from "./dataset.ts";
+import { type ColumnName, type Columns, type DatasetDefinition, type Duration } from "./dataset.ts";
 import { type Expression } from "./expression.ts";
 import { type ReadResult } from "./result.ts";
 
@@ -25,6 +25,22 @@ type NameIn<S extends RowSource> =
       ? ColumnName<C>
       : string;
 
+/** Another relation whose columns come beside a row's own. */
+export interface JoinDefinition<C extends Columns = Columns> extends Branded<"join"> {
+  readonly kind: "lookup";
+  /** For the compiler only. */
+  readonly brings?: C;
+  /** As written; `plan/resolve-join.ts` checks it. */
+  readonly spec: unknown;
+}
+
+/** Names that joins bring: those of all of them together. */
+type JoinedName<J> = J extends readonly JoinDefinition<infer C>[] ? keyof C & string : never;
+
+type JoinedColumns<J> = J extends readonly [JoinDefinition<infer C>, ...infer Rest]
+  ? C & JoinedColumns<Rest>
+  : unknown;
+
 type Select<N extends string> =
   | readonly N[]
   | Readonly<Record<string, N | Expression<N, "row", unknown>>>;
@@ -47,14 +63,16 @@ type Selected<P, C extends Columns> = P extends readonly (infer N)[]
           : Column;
     };
 
-export interface StreamSpec<S extends RowSource, P> {
+export interface StreamSpec<S extends RowSource, J, P> {
   /** Whose rows it follows, one by one. */
   readonly from: S;
-  /** Only rows where this is true. */
-  readonly where?: Expression<NameIn<S>, "row", unknown>;
+  /** Columns from elsewhere. */
+  readonly join?: J;
+  /** Only rows where this is true; columns that joins bring may be named too. */
+  readonly where?: Expression<NameIn<S> | JoinedName<J>, "row", unknown>;
   /**
    * Which columns it has: names, or new names with a column or an expression. Default: all of
-   * `from`. The event time and the key are always kept.
+   * `from` and of the joins. The event time and the key are always kept.
    */
   readonly select?: P;
 }
@@ -65,7 +83,43 @@ export interface StreamSpec<S extends RowSource, P> {
  */
 export function stream<
   S extends RowSource,
-  const P extends Select<NameIn<S>> = readonly NameIn<S>[],
->(spec: StreamSpec<S, P>): StreamDefinition<Selected<P, ColumnsIn<S>>> {
+  const J extends readonly JoinDefinition[] = readonly [],
+  const P extends Select<NameIn<S> | JoinedName<J>> = readonly (NameIn<S> | JoinedName<J>)[],
+>(spec: StreamSpec<S, J, P>): StreamDefinition<Selected<P, ColumnsIn<S> & JoinedColumns<J>>> {
   return Object.freeze({ [BRAND]: "stream" as const, spec });
+}
+
+type JoinSelect<N extends string> = readonly N[] | Readonly<Record<string, N>>;
+
+export interface LookupSpec<S extends RowSource, P> {
+  /** Columns that have to be equal: `{ user: "id" }` is the row's `user` and the other's `id`. */
+  readonly on: Readonly<Record<string, NameIn<S>>>;
+  /** The other's columns: names, or new names with theirs. */
+  readonly select: P;
+  /** What becomes of a row without a partner: `"left"` keeps it with nulls. Default `"left"`. */
+  readonly kind?: "left" | "inner";
+  /**
+   * `"latest"`: the newest row that is there when a row is applied; later ones change nothing any
+   * more. `"event_time"`: the newest one that is not after the row, by event time; one that comes
+   * in later corrects the rows whose match it is. Default `"latest"`.
+   */
+  readonly at?: "latest" | "event_time";
+  /**
+   * With `at: "event_time"`: rows further behind the watermark are not corrected any more. Default:
+   * no limit.
+   */
+  readonly allowedLateness?: Duration;
+}
+
+type Brought<P, C extends Columns> = P extends readonly (infer N)[]
+  ? { readonly [K in N & keyof C]: C[K] }
+  : { readonly [K in keyof P]: P[K] extends keyof C ? C[P[K]] : Column };
+
+/** The columns of one row of a reference beside each row, found by key. */
+export function lookup<S extends RowSource, const P extends JoinSelect<NameIn<S>>>(
+  reference: S,
+  spec: LookupSpec<S, P>,
+): JoinDefinition<Brought<P, ColumnsIn<S>>> {
+  const written = { with: reference, options: spec };
+  return Object.freeze({ [BRAND]: "join" as const, kind: "lookup" as const, spec: written });
 }

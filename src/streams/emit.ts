@@ -65,12 +65,14 @@ async function emitReplacing(
   input: Input,
 ): Promise<{ readonly rows: number }> {
   const out = sql`temp._stream_rows`;
+  const isNew = input.repeats === "never";
+  const where = isNew ? sql`WHERE ${belongs(stream, input)}` : sql.empty;
   await tx.connection.run(
     sql`CREATE OR REPLACE TEMP TABLE _stream_rows AS
         SELECT ${selected(stream)}, NOT (${belongs(stream, input)}) AS _deleted, _place
-          FROM ${input.rows} AS i`,
+          FROM ${input.rows} AS i ${where}`,
   );
-  await dropIdleTombstones(tx, stream, out);
+  if (!isNew) await dropIdleTombstones(tx, stream, out);
   const names = sql.join([...stream.columns.map(({ name }) => sql.id(name)), sql`_deleted`]);
   const [times] = await tx.connection.rows<{ min: bigint | null; max: bigint | null }>(
     sql`SELECT epoch_us(min(${sql.id(stream.eventTime)})) AS min,

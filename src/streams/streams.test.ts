@@ -3,7 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openServed, type Served } from "../../test/support/served-platform.ts";
-import { col, column, count, dataset, defineProject, stream, sum, tumbling } from "../index.ts";
+import {
+  col,
+  column,
+  count,
+  dataset,
+  defineProject,
+  lookup,
+  stream,
+  sum,
+  tumbling,
+} from "../index.ts";
 
 const bids = dataset({
   columns: { at: column.timestamp(), auction: column.int64(), price: column.int64() },
@@ -24,7 +34,11 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 function open(spec: Readonly<Record<string, unknown>>): Promise<Served> {
-  const project = defineProject({ name: "shop", datasets: { bids, orders }, ...spec } as never);
+  const project = defineProject({
+    name: "shop",
+    datasets: { bids, orders, people },
+    ...spec,
+  } as never);
   return openServed(project, { directory, platform: { acceptDestructive: true } });
 }
 
@@ -53,6 +67,81 @@ async function query(served: Served, statement: string): Promise<readonly unknow
   expect(response.status).toBe(200);
   return ((await response.json()) as { rows: readonly unknown[] }).rows;
 }
+
+const people = dataset({
+  columns: { since: column.timestamp(), id: column.int64(), name: column.text() },
+  eventTime: "since",
+  watermark: { maxFutureSkew: "3650d" },
+});
+
+describe("a lookup", () => {
+  const named = (at: "latest" | "event_time", kind: "left" | "inner" = "left"): unknown =>
+    stream({
+      from: bids,
+      join: [lookup(people, { on: { auction: "id" }, select: ["name"], at, kind })],
+      select: ["price", "name"],
+    });
+  const person = (second: number, id: number, name: string): object => ({
+    since: time(second),
+    id,
+    name,
+  });
+  const statement = "SELECT price, name FROM named ORDER BY price";
+
+  it("of the latest row is never revised, however requests are gathered", async () => {
+    await using served = await open({ streams: { named: named("latest") } });
+    // Sent at once: they share groups, and are applied in the order of the log all the same.
+    await Promise.all([
+      sendBids(served, [[1, 1, 10]]),
+      send(served, "people", [person(9, 1, "old"), person(5, 1, "Ann")]),
+      sendBids(served, [[2, 1, 20]]),
+      send(served, "people", [person(1, 1, "Bea")]),
+      sendBids(served, [[3, 1, 30]]),
+    ]);
+    expect(await query(served, statement)).toEqual([
+      [10, null],
+      [20, "Ann"],
+      [30, "Bea"],
+    ]);
+  });
+
+  it("as of the event time is corrected by what comes in late, and windows follow", async () => {
+    await using served = await open({
+      streams: { named: named("event_time", "inner") },
+      windows: {
+        per_minute: tumbling({
+          from: "named",
+          size: "1m",
+          by: ["name"],
+          measure: { total: sum("price") },
+          allowedLateness: "1h",
+        }),
+      },
+    });
+    await send(served, "people", [person(0, 1, "Ann")]);
+    await sendBids(served, [
+      [10, 1, 10],
+      [20, 1, 20],
+      [21, 2, 21],
+      [70, 1, 70],
+    ]);
+    const results = "SELECT name, total, revision FROM per_minute ORDER BY name";
+    expect(await query(served, results)).toEqual([["Ann", 30, 1]]);
+    await served.platform.engine.checkpoint("test");
+    await send(served, "people", [person(15, 1, "Bea"), person(20, 2, "Cy")]);
+    expect(await query(served, statement)).toEqual([
+      [10, "Ann"],
+      [20, "Bea"],
+      [21, "Cy"],
+      [70, "Bea"],
+    ]);
+    expect(await query(served, results)).toEqual([
+      ["Ann", 10, 2],
+      ["Bea", 20, 2],
+      ["Cy", 21, 2],
+    ]);
+  });
+});
 
 describe("a stream", () => {
   it("filters and computes, is read like a dataset, and closes windows with its source", async () => {

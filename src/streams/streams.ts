@@ -5,7 +5,9 @@ import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type Plan, type StreamPlan } from "../plan/plan.ts";
 import { streamsInOrder } from "../plan/stream-plan.ts";
 import { emit, type Emitted } from "./emit.ts";
-import { batchRows, withMet } from "./met.ts";
+import { correct } from "./correct.ts";
+import { type BeforeSeq, isMatched, joined } from "./join-rows.ts";
+import { batchRows, microseconds, withMet } from "./met.ts";
 import {
   advance,
   expire,
@@ -84,14 +86,14 @@ class FollowingStage implements StreamStage {
       this.#readyDraft.add(stream.name);
       // Rows that are just coming in are followed by themselves.
       const beforeSeq = rows?.dataset === stream.from ? rows.firstSeq : tx.nextSeq(stream.from);
-      const stored = tx.relation(stream.from, { beforeSeq });
-      const emitted = await emit(tx, stream, {
-        rows: sql`(SELECT ${columnsOf(tx, stream.from)}, row_number() OVER (ORDER BY _seq) - 1 AS _place
-          FROM ${stored} AS s)`,
-        isThere: sql`TRUE`,
-        span: beforeSeq,
-        repeats: "never",
-      });
+      const names = tx.table(stream.from).columnNames;
+      const stored = sql`(SELECT ${listOf(names)}, row_number() OVER (ORDER BY _seq) - 1 AS _place
+        FROM ${tx.relation(stream.from, { beforeSeq })} AS s)`;
+      const known: BeforeSeq = (name) => (rows?.dataset === name ? rows.firstSeq : undefined);
+      const all = await joinedRows(tx, stream, stored, known);
+      const isThere = isMatched(stream);
+      const input = { rows: all, isThere, span: beforeSeq, repeats: "never" } as const;
+      const emitted = await emit(tx, stream, input);
       const watermarkUs = this.#watermarkOf(stream.name);
       const time = timeOnly(tx, stream.name, receivedAtUs, watermarkUs);
       this.#derived.push({ ...time, ...applied(emitted, null) });
@@ -102,12 +104,13 @@ class FollowingStage implements StreamStage {
   async #follow(tx: Transaction, rows: readonly AppliedRows[]): Promise<void> {
     const all = [...rows];
     for (const stream of this.#streams) {
-      for (const one of all.filter(({ dataset }) => dataset === stream.from)) {
-        const next = await this.#next(tx, stream, one);
-        all.push(next);
-        this.#derived.push(next);
+      for (const one of [...all]) {
+        if (one.dataset === stream.from) all.push(await this.#next(tx, stream, one));
+        const corrected = await this.#corrected(tx, stream, one);
+        all.push(...corrected);
       }
     }
+    this.#derived.push(...all.slice(rows.length));
   }
 
   /** One row of the stream for each of its source, at the same place among them. */
@@ -115,13 +118,15 @@ class FollowingStage implements StreamStage {
     const watermarkUs = this.#watermarkOf(stream.name);
     const time = timeOnly(tx, stream.name, from.receivedAtUs, watermarkUs);
     if (from.rows === 0) return time;
+    const { stored, columnNames } = tx.table(stream.from);
     const place = sql`_seq - ${sql.literal(from.firstSeq)} AS _place`;
-    const isAlive = tx.table(stream.from).stored.hasTombstones ? sql`NOT _deleted` : sql`TRUE`;
+    const batch = batchRows(tx, from, sql`${listOf(columnNames)}, ${place}`);
+    const isAlive = stored.hasTombstones ? sql`NOT _deleted AND` : sql.empty;
     const emitted = await emit(tx, stream, {
-      rows: batchRows(tx, from, sql`${columnsOf(tx, stream.from)}, ${place}`),
-      isThere: isAlive,
+      rows: await joinedRows(tx, stream, batch, () => undefined),
+      isThere: sql`${isAlive} ${isMatched(stream)}`,
       span: from.endSeq - from.firstSeq,
-      repeats: "check",
+      repeats: stored.plan.key.length === 0 ? "never" : "check",
     });
     const shift = sql.literal(emitted.firstSeq - from.firstSeq);
     const met = sql`(SELECT _seq + ${shift} AS _seq, _wm FROM ${from.derived?.met ?? sql.empty} AS f)`;
@@ -132,6 +137,28 @@ class FollowingStage implements StreamStage {
       producer: from.producer,
       derived: { watermarkUs, met },
     };
+  }
+
+  /** What rows of references, which have just come, change in rows that were there before. */
+  async #corrected(
+    tx: Transaction,
+    stream: StreamPlan,
+    rows: AppliedRows,
+  ): Promise<readonly AppliedRows[]> {
+    const all: AppliedRows[] = [];
+    if (rows.rows === 0) return all;
+    const watermarkUs = this.#watermarkOf(stream.name);
+    for (const join of stream.joins) {
+      if (join.with !== rows.dataset || join.at === "latest") continue;
+      const emitted = await correct(tx, stream, join, rows, watermarkUs);
+      if (emitted === null || emitted.rows === 0) continue;
+      const memory = tx.table(stream.name);
+      const met = sql`(SELECT _seq, ${microseconds(watermarkUs)} AS _wm
+        FROM ${memory.memoryTable(memory.generation)} AS t)`;
+      const time = timeOnly(tx, stream.name, rows.receivedAtUs, watermarkUs);
+      all.push({ ...time, ...applied(emitted, null), derived: { watermarkUs, met } });
+    }
+    return all;
   }
 
   /** How far event time has come in a dataset or a stream. */
@@ -198,8 +225,21 @@ class FollowingStage implements StreamStage {
   }
 }
 
-function columnsOf(tx: Transaction, relation: string): Sql {
-  return sql.join(tx.table(relation).columnNames.map((name) => sql.id(name)));
+function listOf(names: readonly string[]): Sql {
+  return sql.join(names.map((name) => sql.id(name)));
+}
+
+/** `rows` of the source, which joins read more than once. */
+async function joinedRows(
+  tx: Transaction,
+  stream: StreamPlan,
+  rows: Sql,
+  beforeSeq: BeforeSeq,
+): Promise<Sql> {
+  if (stream.joins.length === 0) return rows;
+  await tx.connection.run(sql`CREATE OR REPLACE TEMP TABLE _stream_input AS FROM ${rows} AS i`);
+  const columns = [...tx.table(stream.from).columnNames, "_place"];
+  return joined(tx, stream, { from: sql`temp._stream_input`, columns }, beforeSeq).from;
 }
 
 /** No rows: event time alone goes on. What comes with it was never late. */

@@ -24,6 +24,8 @@ import {
   THROTTLE_US,
   randomClockPlan,
   randomClockScript,
+  randomJoinPlan,
+  randomJoinScript,
   randomNestedPlan,
 } from "./random-project.ts";
 
@@ -256,6 +258,7 @@ test.each([
   ["windows over windows", randomNestedPlan, randomScript, Math.ceil(RUNS / 3)],
   ["clocks that change", randomClockPlan, randomClockScript, Math.ceil(RUNS / 3)],
   ["streams", randomStreamPlan, randomScript, Math.ceil(RUNS / 3)],
+  ["lookups", randomJoinPlan, randomJoinScript, Math.ceil(RUNS / 3)],
 ] as const)(
   `the engine agrees with the oracle on %s (seed ${SEED})`,
   async (_, plans, scripts, numRuns) => {

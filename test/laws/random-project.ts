@@ -16,6 +16,7 @@ import {
   first,
   hopping,
   last,
+  lookup,
   max,
   median,
   min,
@@ -202,11 +203,56 @@ export const randomClockPlan: fc.Arbitrary<Plan> = fc
     }));
   });
 
+const otherTable = fc.record({
+  key: fc.constantFrom<readonly ("at" | "k")[]>([], ["k"], ["k", "at"]),
+  outOfOrderness: fc.constantFrom("0s", "2m"),
+});
+
+/** Rows beside rows of two other datasets, with a stream and windows over them. */
+export const randomJoinPlan: fc.Arbitrary<Plan> = fc
+  .tuple(
+    projectSpec.filter(({ windows }) => windows.every(({ size }) => size[0] !== "")),
+    fc.tuple(otherTable, otherTable),
+    fc.constantFrom("latest" as const, "event_time" as const, "event_time" as const),
+    fc.tuple(fc.constantFrom("left", "inner"), fc.constantFrom("left", "inner")),
+    fc.constantFrom(null, col("uv").ne(1), col("uv").isNull().or(col("v").gt(0))),
+    fc.constantFrom("joined", "above"),
+    fc.constantFrom(null, "0s", "5m"),
+  )
+  .map(([spec, [users, rates], at, kinds, where, read, allowedLateness]) => {
+    const isVersioned = (key: readonly string[]): boolean => key.length !== 1;
+    const lateness = at === "latest" || allowedLateness === null ? {} : { allowedLateness };
+    const joins = [
+      { to: "users", key: users.key, on: { k: "k" }, select: { uv: "v", uat: "at" } },
+      { to: "rates", key: rates.key, on: { v: "v" }, select: { rk: "k" } },
+    ].map(({ to, on, select }, index) =>
+      lookup(to, { on, select, at, kind: kinds[index] as "left", ...lateness }),
+    );
+    const other = ({ key, outOfOrderness }: typeof users): unknown =>
+      dataset({
+        columns,
+        eventTime: "at",
+        ...(key.length === 0 || (at === "event_time" && !isVersioned(key)) ? {} : { key }),
+        watermark: { outOfOrderness, idleTimeout: "30s", maxFutureSkew: "3650d" },
+      });
+    return planOf(
+      { ...spec, dedup: undefined },
+      undefined,
+      read,
+      {
+        joined: stream({ from: "events", join: joins, ...(where === null ? {} : { where }) }),
+        above: stream({ from: "joined", where: col("v").isNotNull().or(col("k").eq("a")) }),
+      },
+      { users: other(users), rates: other(rates) },
+    );
+  });
+
 function planOf(
   spec: ProjectSpec,
   above: (lowest: WindowSpec) => Readonly<Record<string, unknown>> = () => ({}),
   read = "events",
   streams: Readonly<Record<string, unknown>> = {},
+  others: Readonly<Record<string, unknown>> = {},
 ): Plan {
   const rows = dataset({
     columns,
@@ -228,7 +274,12 @@ function planOf(
   const [lowest] = spec.windows;
   const all = { ...windows, ...(lowest === undefined ? {} : above(lowest)) };
   return resolveProject(
-    defineProject({ name: "random", datasets: { events: rows }, streams, windows: all } as never),
+    defineProject({
+      name: "random",
+      datasets: { events: rows, ...others },
+      streams,
+      windows: all,
+    } as never),
   );
 }
 
@@ -312,9 +363,12 @@ const rowAt = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<SentRow> =>
     ),
   });
 
-const batchOf = (row: fc.Arbitrary<SentRow>): fc.Arbitrary<SentBatch> =>
+const batchOf = (
+  row: fc.Arbitrary<SentRow>,
+  datasets: readonly string[] = ["events"],
+): fc.Arbitrary<SentBatch> =>
   fc.record({
-    dataset: fc.constant("events"),
+    dataset: fc.constantFrom(...datasets),
     producer: fc.constantFrom("", "", "p", "q"),
     rows: fc.array(row, { minLength: 1, maxLength: 6 }),
   });
@@ -350,8 +404,14 @@ const stepOf = (batch: fc.Arbitrary<SentBatch>): fc.Arbitrary<Step> =>
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
   );
 
-const scriptOf = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<readonly Step[]> =>
-  fc.array(stepOf(batchOf(rowAt(timeUs))), { minLength: 1, maxLength: 14 });
+const scriptOf = (
+  timeUs: fc.Arbitrary<bigint>,
+  datasets?: readonly string[],
+): fc.Arbitrary<readonly Step[]> =>
+  fc.array(stepOf(batchOf(rowAt(timeUs), datasets)), { minLength: 1, maxLength: 14 });
 
-export const randomScript = scriptOf(offsetUs.map((us) => START_US + us));
+const timeUs = offsetUs.map((us) => START_US + us);
+export const randomScript = scriptOf(timeUs);
+/** Rows of three datasets, in any order. */
+export const randomJoinScript = scriptOf(timeUs, ["events", "events", "users", "rates"]);
 export const randomClockScript = scriptOf(aroundChangesUs);

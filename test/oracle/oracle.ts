@@ -62,8 +62,7 @@ export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOut
   for (const entry of script) {
     if (entry.kind === "tick") {
       for (const dataset of datasets.values()) dataset.tick(entry.receivedAtUs);
-      streams.advance();
-      for (const stream of streams.all) stream.emit();
+      streams.tick();
       continue;
     }
     if (entry.kind === "replay_late") {

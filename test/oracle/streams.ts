@@ -1,9 +1,9 @@
 /** Streams: each row follows from one row of its source, when that comes in. */
-import { type Plan, type StreamPlan } from "../../src/plan/plan.ts";
+import { type LookupPlan, type Plan, type StreamPlan } from "../../src/plan/plan.ts";
 import { streamsInOrder } from "../../src/plan/stream-plan.ts";
 import { evaluate } from "./expression.ts";
 import { type LateRow } from "./result.ts";
-import { identities, type Row, type StoredRow } from "./value.ts";
+import { identities, type Row, type StoredRow, type Value } from "./value.ts";
 import { OracleWindows } from "./windows.ts";
 
 export interface StreamOutcome {
@@ -31,16 +31,22 @@ export class OracleStreams {
     const news = new Map<string, readonly Version[]>([[dataset, [row]]]);
     for (const stream of this.all) {
       const watermarkUs = this.#watermark(stream.plan);
-      const versions = (news.get(stream.plan.from) ?? []).flatMap((one) =>
-        stream.follow(one, watermarkUs),
+      const versions = [...news].flatMap(([name, list]) =>
+        list.flatMap((one) => stream.see(name, one, watermarkUs)),
       );
       news.set(stream.plan.name, versions);
     }
     progress();
-    this.advance();
+    this.#advance();
   }
 
-  advance(): void {
+  /** Event time may have gone on without a row. */
+  tick(): void {
+    this.#advance();
+    for (const stream of this.all) stream.emit();
+  }
+
+  #advance(): void {
     for (const stream of this.all) stream.advance(this.#watermark(stream.plan));
   }
 
@@ -50,24 +56,107 @@ export class OracleStreams {
   }
 }
 
+/** Keeps the newest row of each key, or every row where there is no key. */
+function keep(rows: Map<string, StoredRow>, key: readonly string[], version: Version): void {
+  const id =
+    key.length === 0 ? `#${version.seq}` : identities(key.map((name) => version.row[name] ?? null));
+  rows.delete(id);
+  if (version.takesBack !== true) rows.set(id, version);
+}
+
+function isSame(join: LookupPlan, own: Row, other: Row): boolean {
+  return join.on.every((one) => {
+    const [left = null, right = null] = [own[one.own], other[one.other]];
+    return left !== null && right !== null && identities([left]) === identities([right]);
+  });
+}
+
+/** The newest row that has come, or the newest by event time that is not after the row. */
+function partnerOf(
+  join: LookupPlan,
+  row: StoredRow,
+  references: readonly StoredRow[],
+): StoredRow | undefined {
+  const same = references.filter((one) => isSame(join, row.row, one.row));
+  if (join.at === "latest") return same.toSorted((a, b) => a.seq - b.seq).at(-1);
+  return same
+    .filter((one) => one.eventTimeUs <= row.eventTimeUs)
+    .toSorted((a, b) =>
+      a.eventTimeUs === b.eventTimeUs ? a.seq - b.seq : a.eventTimeUs < b.eventTimeUs ? -1 : 1,
+    )
+    .at(-1);
+}
+
 class OracleStream {
   readonly plan: StreamPlan;
   readonly windows: OracleWindows;
   readonly #rows = new Map<string, StoredRow>();
+  readonly #source = new Map<string, StoredRow>();
+  readonly #sourceKey: readonly string[];
+  readonly #references: Map<string, StoredRow>[] = [];
+  readonly #referenceKeys: readonly (readonly string[])[];
   #nextSeq = 0;
 
   constructor(plan: Plan, stream: StreamPlan) {
     this.plan = stream;
+    const keyOf = (name: string): readonly string[] =>
+      [...plan.datasets, ...plan.streams].find((one) => one.name === name)?.key ?? [];
+    this.#sourceKey = keyOf(stream.from);
+    this.#referenceKeys = stream.joins.map((join) => keyOf(join.with));
     this.windows = new OracleWindows(plan.windows.filter((window) => window.from === stream.name));
   }
 
-  follow(version: Version, watermarkUs: bigint | null): readonly Version[] {
-    const { where, select } = this.plan;
-    const belongs =
-      version.takesBack !== true && (where === null || evaluate(where, version.row) === true);
-    const row = Object.fromEntries(
-      select.map((one) => [one.name, evaluate(one.expression, version.row)]),
+  /** A row of some relation: what it adds to the stream, or changes there. */
+  see(relation: string, version: Version, watermarkUs: bigint | null): readonly Version[] {
+    const { from, joins } = this.plan;
+    if (relation === from) {
+      keep(this.#source, this.#sourceKey, version);
+      return this.#follow(version, watermarkUs);
+    }
+    return joins.flatMap((join, index) =>
+      join.with === relation ? this.#refer(join, index, version, watermarkUs) : [],
     );
+  }
+
+  /** A row of a reference corrects, one by one, the rows whose match it is now. */
+  #refer(
+    join: LookupPlan,
+    index: number,
+    version: Version,
+    watermarkUs: bigint | null,
+  ): readonly Version[] {
+    const references = this.#references[index] ?? new Map<string, StoredRow>();
+    const before = [...references.values()];
+    keep(references, this.#referenceKeys[index] ?? [], version);
+    this.#references[index] = references;
+    if (join.at === "latest") return [];
+    const settledUs =
+      watermarkUs === null || join.allowedLatenessUs === null
+        ? null
+        : watermarkUs - BigInt(join.allowedLatenessUs);
+    return [...this.#source.values()]
+      .toSorted((a, b) => a.seq - b.seq)
+      .filter((one) => isSame(join, one.row, version.row) && version.eventTimeUs <= one.eventTimeUs)
+      .filter((one) => settledUs === null || one.eventTimeUs >= settledUs)
+      .filter((one) => {
+        const match = partnerOf(join, one, before);
+        return match === undefined || version.eventTimeUs >= match.eventTimeUs;
+      })
+      .flatMap((one) => this.#follow(one, watermarkUs));
+  }
+
+  #follow(version: Version, watermarkUs: bigint | null): readonly Version[] {
+    const { joins, where, select } = this.plan;
+    const all: Record<string, Value> = { ...version.row, _seq: BigInt(version.seq + 1) };
+    let belongs = version.takesBack !== true;
+    for (const [index, join] of joins.entries()) {
+      const known = [...(this.#references[index]?.values() ?? [])];
+      const partner = partnerOf(join, version, known);
+      if (partner === undefined && join.keeps === "inner") belongs = false;
+      for (const { name, column } of join.select) all[name] = partner?.row[column] ?? null;
+    }
+    belongs &&= where === null || evaluate(where, all) === true;
+    const row = Object.fromEntries(select.map((one) => [one.name, evaluate(one.expression, all)]));
     return this.#put(row, belongs, watermarkUs);
   }
 
