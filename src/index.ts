@@ -52,10 +52,12 @@ export { webhook, type WebhookSpec } from "./project/sink-webhook.ts";
 export {
   lookup,
   stream,
+  within,
   type JoinDefinition,
   type LookupSpec,
   type StreamDefinition,
   type StreamSpec,
+  type WithinSpec,
 } from "./project/stream.ts";
 export {
   hopping,

@@ -115,16 +115,26 @@ function explainStream(stream: StreamPlan): readonly string[] {
   ];
 }
 
-function explainJoin({ with: other, on, keeps, select, at, allowedLatenessUs }: JoinPlan): string {
-  const when = at === "latest" ? "the latest row of" : "as of the event time,";
-  const keys = on.map((one) => explainNamed(one.own, `${other}.${one.other}`));
+function explainJoin(join: JoinPlan): string {
+  const { with: other, on, select } = join;
+  const keys = on.map((one) => explainNamed(one.own, `${other}.${one.other}`)).join(" and ");
   const brought = select.map((one) => explainNamed(one.name, one.column));
+  const brings = brought.length === 0 ? "nothing" : brought.join(", ");
+  if (join.kind === "within") {
+    const [from, to] = [signed(join.fromUs), signed(join.toUs)];
+    return `each row of ${other} from ${from} to ${to} apart where ${keys}: ${brings}`;
+  }
+  const { at, keeps, allowedLatenessUs } = join;
+  const when = at === "latest" ? "the latest row of" : "as of the event time,";
   const limit =
     at === "latest" || allowedLatenessUs === null
       ? ""
       : `, corrected for ${formatDuration(allowedLatenessUs)}`;
-  const brings = brought.length === 0 ? "nothing" : brought.join(", ");
-  return `${keeps}, ${when} ${other} where ${keys.join(" and ")}: ${brings}${limit}`;
+  return `${keeps}, ${when} ${other} where ${keys}: ${brings}${limit}`;
+}
+
+function signed(us: number): string {
+  return us < 0 ? `-${formatDuration(-us)}` : formatDuration(us);
 }
 
 function explainNamed(name: string, text: string): string {

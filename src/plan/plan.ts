@@ -8,7 +8,7 @@ import { type SinkPlan } from "./sink-plan.ts";
 import { type StreamPlan } from "./stream-plan.ts";
 
 export { type SinkPlan } from "./sink-plan.ts";
-export { type JoinPlan, type LookupPlan, type StreamPlan } from "./stream-plan.ts";
+export { type JoinPlan, type LookupPlan, type StreamPlan, type WithinPlan } from "./stream-plan.ts";
 
 export type ColumnType =
   | {

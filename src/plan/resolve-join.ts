@@ -1,4 +1,5 @@
 /** Checks the joins of a stream and fills in their defaults. */
+import { parseDuration } from "../core/duration.ts";
 import { isBranded } from "../project/brand.ts";
 import { typeName } from "./column-type.ts";
 import { Fields } from "./fields.ts";
@@ -6,7 +7,13 @@ import { checkColumnName } from "./names.ts";
 import { type ColumnPlan, type ColumnType, type DatasetPlan } from "./plan.ts";
 import { didYouMean, type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
-import { type JoinColumn, type JoinPlan, type LookupPlan } from "./stream-plan.ts";
+import {
+  type JoinBase,
+  type JoinColumn,
+  type JoinPlan,
+  type LookupPlan,
+  type WithinPlan,
+} from "./stream-plan.ts";
 
 const MAX_JOINS = 16;
 const EXAMPLE = 'lookup(users, { on: { user: "id" }, select: ["country"] })';
@@ -44,6 +51,13 @@ export function resolveJoins(
   });
   checkNames(from, joins, problems);
   checkOrder(from, joins, problems);
+  if (joins.length > 1 && joins.some(({ plan }) => plan.kind === "within")) {
+    problems.add(
+      "a join within a bound beside others",
+      "that join alone",
+      "a second stream from this one",
+    );
+  }
   return joins;
 }
 
@@ -56,7 +70,7 @@ function resolveJoin(
   const { kind, spec } = isBranded(value, "join")
     ? (value as { readonly kind?: unknown; readonly spec?: unknown })
     : {};
-  if (kind !== "lookup" || !isRecord(spec) || !isRecord(spec["options"])) {
+  if ((kind !== "lookup" && kind !== "within") || !isRecord(spec) || !isRecord(spec["options"])) {
     return problems.add(show(value), "a join", EXAMPLE);
   }
   const other = relationOf(spec["with"], problems);
@@ -64,28 +78,63 @@ function resolveJoin(
   const fields = new Fields(spec["options"], problems);
   const on = resolveOn(fields, from.plan, other.plan);
   const select = resolveSelect(fields, other.plan);
-  const keeps = fields.choice("kind", ["left", "inner"], "left");
-  const plan = resolveLookup(fields, { with: other.plan.name, on, select, keeps });
-  if (plan.at === "event_time") checkVersions(other, problems);
+  const base = { with: other.plan.name, on, select };
+  const plan = kind === "lookup" ? resolveLookup(fields, base) : resolveWithin(fields, base);
+  if (plan.kind === "lookup" && plan.at === "event_time") checkVersions(other, problems);
+  if (plan.kind === "within") for (const side of [from, other]) checkStays(side, problems);
   fields.end();
+  const isOptional = plan.kind === "lookup" && plan.keeps === "left";
   const columns = select.map(({ name, column }) => {
     const nullable = other.plan.columns.find((one) => one.name === column)?.nullable ?? true;
-    return { name, type: typeOf(other.plan, column), nullable: nullable || keeps === "left" };
+    return { name, type: typeOf(other.plan, column), nullable: nullable || isOptional };
   });
   return { plan, roots: other.roots, columns };
 }
 
-function resolveLookup(
-  fields: Fields,
-  base: Omit<LookupPlan, "kind" | "at" | "allowedLatenessUs">,
-): LookupPlan {
+/** The longest time that rows may be apart: ten years. */
+const MAX_APART_US = 3660 * 86_400_000_000;
+
+function resolveWithin(fields: Fields, base: JoinBase): WithinPlan {
+  const { value, problems } = fields.raw("between");
+  const bounds: readonly unknown[] = Array.isArray(value) && value.length === 2 ? value : [];
+  const [fromUs, toUs] = bounds.map(signedUs);
+  if (fromUs === undefined || toUs === undefined || fromUs > toUs) {
+    problems.add(
+      bounds.length === 2 ? `${show(bounds[0])} and ${show(bounds[1])}` : show(value),
+      "the earliest and the latest time of the other row, from the row's own: at most 10 years",
+      'between: ["-10m", "1h"]',
+    );
+  }
+  return { kind: "within", ...base, fromUs: fromUs ?? 0, toUs: toUs ?? 0 };
+}
+
+function signedUs(value: unknown): number | undefined {
+  if (typeof value !== "string") return undefined;
+  const isBefore = value.startsWith("-");
+  const us = parseDuration(isBefore ? value.slice(1) : value);
+  if (us === undefined || us > MAX_APART_US) return undefined;
+  return isBefore && us > 0 ? -us : us;
+}
+
+/** A pair is there for good. */
+function checkStays({ plan }: Relation, problems: Problems): void {
+  if (plan.key.length === 0) return;
+  problems.add(
+    `${show(plan.name)}, whose rows are replaced`,
+    "rows that stay on both sides",
+    "leave its key out, or take a lookup",
+  );
+}
+
+function resolveLookup(fields: Fields, base: JoinBase): LookupPlan {
+  const keeps = fields.choice("kind", ["left", "inner"], "left");
   const at = fields.choice("at", ["latest", "event_time"], "latest");
   const { value, problems } = fields.raw("allowedLateness");
   if (value !== undefined && at === "latest") {
     problems.add(show(value), "nothing: what was looked up stays", 'at: "event_time"');
   }
   const allowedLatenessUs = value === undefined ? null : (durationUs(value, 0, problems) ?? 0);
-  return { kind: "lookup", ...base, at, allowedLatenessUs };
+  return { kind: "lookup", ...base, keeps, at, allowedLatenessUs };
 }
 
 /** As of a time in the past needs what was true then. */

@@ -10,6 +10,7 @@ import {
   session,
   stream,
   tumbling,
+  within,
 } from "../index.ts";
 import { diffPlans } from "./diff.ts";
 import { explainPlan } from "./explain.ts";
@@ -227,6 +228,40 @@ describe("lookups", () => {
       'streams.late.join[0].allowedLateness: "1h" (at: "event_time")',
       'streams.nothing.join[0]: an object (lookup(users, { on: { user: "id" }, select: ["country"] }))',
       'streams.lost.join[0]: "peoples" (did you mean "people"?)',
+    ]);
+  });
+});
+
+describe("pairs within a bound", () => {
+  const of = (join: readonly unknown[]): unknown => stream({ from: bids, join } as never);
+  const bound = (between: unknown): unknown =>
+    within(people, { on: { auction: "id" }, select: ["name"], between: between as ["0s", "0s"] });
+
+  it("stay, and are explained", () => {
+    const plan = planOf({ pairs: of([bound(["-10m", "1h"])]) });
+    expect(plan.streams[0]).toMatchObject({ key: [], joins: [{ fromUs: -6e8, toUs: 36e8 }] });
+    expect(explainPlan(plan)).toContain(
+      "  join         each row of people from -10m to 1h apart where auction = people.id: name",
+    );
+  });
+
+  it("are refused with bounds that are none, rows that are replaced, and other joins", () => {
+    const other = { on: { auction: "id" }, select: [], between: ["0s", "1m"] } as const;
+    expect(
+      problemsOf({
+        turned: of([bound(["1m", "-1m"])]),
+        half: of([bound(["1m"])]),
+        long: of([bound(["-30000d", "0s"])]),
+        replaced: of([within(states, other)]),
+        two: of([bound(["0s", "1m"]), lookup(states, { on: { auction: "id" }, select: [] })]),
+      }),
+    ).toEqual([
+      'streams.turned.join[0].between: "1m" and "-1m" (between: ["-10m", "1h"])',
+      'streams.half.join[0].between: a list (between: ["-10m", "1h"])',
+      'streams.long.join[0].between: "-30000d" and "0s" (between: ["-10m", "1h"])',
+      'streams.replaced.join[0]: "states", whose rows are replaced (leave its key out, or take a lookup)',
+      "streams.two.join: lookups of the latest row beside joins that are corrected (a second stream from this one)",
+      "streams.two.join: a join within a bound beside others (a second stream from this one)",
     ]);
   });
 });

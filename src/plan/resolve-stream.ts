@@ -100,7 +100,7 @@ function resolveStream(
   }
   const named = (column: string): string => nameUnder(select, column) ?? column;
   const eventTime = named(from.plan.eventTime);
-  const isCorrected = joins.some(({ plan }) => plan.at === "event_time");
+  const isCorrected = joins.some(({ plan }) => plan.kind === "lookup" && plan.at === "event_time");
   const isNumbered = isCorrected && from.plan.key.length === 0;
   const plan: StreamPlan = {
     name,

@@ -22,20 +22,42 @@ export interface JoinColumn {
   readonly type: ColumnType;
 }
 
-export interface LookupPlan {
-  readonly kind: "lookup";
+/** What all joins have in common. */
+export interface JoinBase {
   /** The other relation: a dataset or a stream. */
   readonly with: string;
   /** Columns that have to be equal. */
   readonly on: readonly { readonly own: string; readonly other: string }[];
-  readonly keeps: "left" | "inner";
   readonly select: readonly JoinColumn[];
+}
+
+export interface LookupPlan extends JoinBase {
+  readonly kind: "lookup";
+  readonly keeps: "left" | "inner";
   readonly at: "latest" | "event_time";
   /** Null: rows are corrected however old they are. */
   readonly allowedLatenessUs: number | null;
 }
 
-export type JoinPlan = LookupPlan;
+/** Each pair of rows, where the other's event time is that far from the row's: both included. */
+export interface WithinPlan extends JoinBase {
+  readonly kind: "within";
+  /** Negative: before the row. */
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export type JoinPlan = LookupPlan | WithinPlan;
+
+/** A stream of pairs has this join alone. */
+export function pairingOf(stream: StreamPlan): WithinPlan | undefined {
+  const [join] = stream.joins;
+  return join?.kind === "within" ? join : undefined;
+}
+
+export function lookupsOf(stream: StreamPlan): readonly LookupPlan[] {
+  return stream.joins.flatMap((join) => (join.kind === "lookup" ? [join] : []));
+}
 
 /** Which of the source's rows a row follows, where it may be corrected and has no key. */
 export const ROW_COLUMN = "_origin";

@@ -27,7 +27,7 @@ type NameIn<S extends RowSource> =
 
 /** Another relation whose columns come beside a row's own. */
 export interface JoinDefinition<C extends Columns = Columns> extends Branded<"join"> {
-  readonly kind: "lookup";
+  readonly kind: "lookup" | "within";
   /** For the compiler only. */
   readonly brings?: C;
   /** As written; `plan/resolve-join.ts` checks it. */
@@ -122,4 +122,25 @@ export function lookup<S extends RowSource, const P extends JoinSelect<NameIn<S>
 ): JoinDefinition<Brought<P, ColumnsIn<S>>> {
   const written = { with: reference, options: spec };
   return Object.freeze({ [BRAND]: "join" as const, kind: "lookup" as const, spec: written });
+}
+
+export interface WithinSpec<S extends RowSource, P> {
+  /** Columns that have to be equal: `{ id: "auction" }` is the row's `id` and the other's. */
+  readonly on: Readonly<Record<string, NameIn<S>>>;
+  /** The other's columns: names, or new names with theirs. */
+  readonly select: P;
+  /**
+   * How much earlier or later than the row the other one is, both ends included: `["-10m", "1h"]`
+   * is from ten minutes before to an hour after it.
+   */
+  readonly between: readonly [Duration, Duration];
+}
+
+/** Each row beside each row of the other relation that lies within a bound of event time. */
+export function within<S extends RowSource, const P extends JoinSelect<NameIn<S>>>(
+  other: S,
+  spec: WithinSpec<S, P>,
+): JoinDefinition<Brought<P, ColumnsIn<S>>> {
+  const written = { with: other, options: spec };
+  return Object.freeze({ [BRAND]: "join" as const, kind: "within" as const, spec: written });
 }

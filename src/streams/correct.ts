@@ -6,6 +6,7 @@ import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type LookupPlan, type StreamPlan } from "../plan/plan.ts";
+import { lookupsOf } from "../plan/stream-plan.ts";
 import { emit, type Emitted } from "./emit.ts";
 import { among, hitOf, isMatched, joined, partnersOf, sameKeys, sourceTime } from "./join-rows.ts";
 import { batchRows } from "./met.ts";
@@ -26,7 +27,7 @@ export async function correct(
   if (count === 0) return null;
   const source = tx.table(stream.from).columnNames;
   const names = [...source, "_place"];
-  const index = stream.joins.indexOf(join);
+  const index = lookupsOf(stream).indexOf(join);
   const brought = join.select.map((one) => sql`r.${sql.id(one.column)} AS ${sql.id(one.name)}`);
   const own = names.map((name) => sql.id("w", name));
   const hit = sql`TRUE AS ${sql.id(hitOf(index))}`;
@@ -65,7 +66,8 @@ async function findWon(
   rows: AppliedRows,
   watermarkUs: bigint | null,
 ): Promise<number> {
-  const names = sql.join(tx.table(stream.from).columnNames.map((name) => sql.id(name)));
+  const { columnNames } = tx.table(stream.from);
+  const namesOf = (rows: string): Sql => sql.join(columnNames.map((name) => sql.id(rows, name)));
   const at = sql.id(sourceTime(tx, stream));
   const since = sql.id(tx.table(join.with).stored.plan.eventTime);
   const touched = touchedRows(tx, stream, join, rows, watermarkUs);
@@ -73,16 +75,16 @@ async function findWon(
   await tx.connection.run(
     sql`CREATE OR REPLACE TEMP TABLE _stream_won AS
         WITH m AS (FROM ${touched} AS t),
-             before AS (SELECT m.*, e.${since} AS _match
+             before AS (SELECT ${namesOf("m")}, e.${since} AS _match
                           FROM m ASOF LEFT JOIN ${earlier} AS e
                             ON ${sameKeys(join, "m", "e")} AND m.${at} >= e.${since}),
-             tried AS (SELECT b.*, r._seq AS _reference, r.${since} AS _since,
+             tried AS (SELECT ${namesOf("b")}, b._match, r._seq AS _reference, r.${since} AS _since,
                               max(r.${since}) OVER (PARTITION BY b._seq ORDER BY r._seq
                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS _last
                          FROM before AS b JOIN ${REFERENCES} AS r
                            ON ${sameKeys(join, "b", "r")} AND b.${at} >= r.${since})
-        SELECT ${names}, _reference, row_number() OVER (ORDER BY _reference, _seq) - 1 AS _place
-          FROM tried WHERE _since >= coalesce(greatest(_match, _last), _since)`,
+        SELECT ${namesOf("t")}, _reference, row_number() OVER (ORDER BY _reference, _seq) - 1 AS _place
+          FROM tried AS t WHERE _since >= coalesce(greatest(_match, _last), _since)`,
   );
   const [found] = await tx.connection.rows<{ n: bigint }>(
     sql`SELECT count(*) AS n FROM ${WON} AS w`,

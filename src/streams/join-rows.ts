@@ -2,7 +2,8 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type RelationOptions } from "../engine/table.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type LookupPlan, type StreamPlan } from "../plan/plan.ts";
+import { type JoinPlan, type LookupPlan, type StreamPlan } from "../plan/plan.ts";
+import { lookupsOf } from "../plan/stream-plan.ts";
 
 /** Rows on their way into a stream. */
 export interface Rows {
@@ -22,7 +23,7 @@ export function joined(
   done: ReadonlySet<LookupPlan> = new Set(),
 ): Rows {
   let all = rows;
-  for (const [index, join] of stream.joins.entries()) {
+  for (const [index, join] of lookupsOf(stream).entries()) {
     if (done.has(join)) continue;
     all = withPartner(tx, stream, all, join, {
       hit: hitOf(index),
@@ -39,7 +40,7 @@ export function hitOf(index: number): string {
 
 /** False where an inner join has found nothing. */
 export function isMatched(stream: StreamPlan): Sql {
-  const inner = stream.joins.flatMap((join, index) =>
+  const inner = lookupsOf(stream).flatMap((join, index) =>
     join.keeps === "inner" ? [sql`coalesce(${sql.id(hitOf(index))}, FALSE)`] : [],
   );
   return inner.length === 0 ? sql`TRUE` : sql.join(inner, " AND ");
@@ -76,7 +77,7 @@ function timeOf(tx: Transaction, join: LookupPlan): string {
   return tx.table(join.with).stored.plan.eventTime;
 }
 
-export function sameKeys(join: LookupPlan, own: string, other: string): Sql {
+export function sameKeys(join: JoinPlan, own: string, other: string): Sql {
   const parts = join.on.map((one) => sql`${sql.id(own, one.own)} = ${sql.id(other, one.other)}`);
   return sql.join(parts, " AND ");
 }

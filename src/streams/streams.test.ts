@@ -13,6 +13,7 @@ import {
   stream,
   sum,
   tumbling,
+  within,
 } from "../index.ts";
 
 const bids = dataset({
@@ -139,6 +140,54 @@ describe("a lookup", () => {
       ["Ann", 10, 2],
       ["Bea", 20, 2],
       ["Cy", 21, 2],
+    ]);
+  });
+});
+
+describe("pairs within a bound", () => {
+  it("come with the later row, and windows over them wait until no pair can come in time", async () => {
+    await using served = await open({
+      streams: {
+        met: stream({
+          from: bids,
+          join: [
+            within(people, {
+              on: { auction: "id" },
+              between: ["-10s", "1m"],
+              select: ["name", "since"],
+            }),
+          ],
+        }),
+      },
+      windows: { n: tumbling({ from: "met", size: "1m", by: ["name"], measure: { n: count() } }) },
+    });
+    const person = (second: number, name: string): object => ({ since: time(second), id: 1, name });
+    await send(served, "people", [person(0, "Ann"), person(50, "Bea")]);
+    await sendBids(served, [
+      [10, 1, 10],
+      [20, 1, 20],
+      [200, 1, 200],
+    ]);
+    await served.platform.engine.checkpoint("test");
+    // Ann is 10 s before the first bid, and too long before the second one.
+    const pairs = "SELECT price, name FROM met ORDER BY price, name";
+    expect(await query(served, pairs)).toEqual([
+      [10, "Ann"],
+      [10, "Bea"],
+      [20, "Bea"],
+    ]);
+    expect(await query(served, "SELECT n FROM n")).toEqual([]);
+    await send(served, "people", [person(80, "Cy"), person(121, "Dee")]);
+    expect(await query(served, pairs)).toEqual([
+      [10, "Ann"],
+      [10, "Bea"],
+      [20, "Bea"],
+      [20, "Cy"],
+    ]);
+    expect(await query(served, "SELECT name, n, revision FROM n ORDER BY name")).toEqual([
+      ["Ann", 1, 1],
+      ["Bea", 2, 1],
+      ["Cy", 1, 1],
     ]);
   });
 });

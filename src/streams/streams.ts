@@ -2,12 +2,13 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows, type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
-import { type DatasetPlan, type Plan, type StreamPlan } from "../plan/plan.ts";
-import { streamsInOrder } from "../plan/stream-plan.ts";
+import { type DatasetPlan, type Plan, type StreamPlan, type WithinPlan } from "../plan/plan.ts";
+import { lookupsOf, pairingOf, streamsInOrder } from "../plan/stream-plan.ts";
 import { emit, type Emitted } from "./emit.ts";
 import { correct } from "./correct.ts";
 import { type BeforeSeq, isMatched, joined } from "./join-rows.ts";
 import { batchRows, microseconds, withMet } from "./met.ts";
+import { pairAll, pairWithStored } from "./pairs.ts";
 import {
   advance,
   expire,
@@ -86,18 +87,33 @@ class FollowingStage implements StreamStage {
       this.#readyDraft.add(stream.name);
       // Rows that are just coming in are followed by themselves.
       const beforeSeq = rows?.dataset === stream.from ? rows.firstSeq : tx.nextSeq(stream.from);
-      const names = tx.table(stream.from).columnNames;
-      const stored = sql`(SELECT ${listOf(names)}, row_number() OVER (ORDER BY _seq) - 1 AS _place
-        FROM ${tx.relation(stream.from, { beforeSeq })} AS s)`;
       const known: BeforeSeq = (name) => (rows?.dataset === name ? rows.firstSeq : undefined);
-      const all = await joinedRows(tx, stream, stored, known);
-      const isThere = isMatched(stream);
-      const input = { rows: all, isThere, span: beforeSeq, repeats: "never" } as const;
-      const emitted = await emit(tx, stream, input);
+      const emitted = await this.#all(tx, stream, beforeSeq, known);
       const watermarkUs = this.#watermarkOf(stream.name);
       const time = timeOnly(tx, stream.name, receivedAtUs, watermarkUs);
       this.#derived.push({ ...time, ...applied(emitted, null) });
     }
+  }
+
+  /** The stream's rows of all that is stored. */
+  async #all(
+    tx: Transaction,
+    stream: StreamPlan,
+    beforeSeq: number,
+    known: BeforeSeq,
+  ): Promise<Emitted> {
+    const pairing = pairingOf(stream);
+    if (pairing !== undefined) return pairAll(tx, stream, pairing, known);
+    const names = tx.table(stream.from).columnNames;
+    const stored = sql`(SELECT ${listOf(names)}, row_number() OVER (ORDER BY _seq) - 1 AS _place
+        FROM ${tx.relation(stream.from, { beforeSeq })} AS s)`;
+    const rows = await joinedRows(tx, stream, stored, known);
+    return emit(tx, stream, {
+      rows,
+      isThere: isMatched(stream),
+      span: beforeSeq,
+      repeats: "never",
+    });
   }
 
   /** Carries rows on to all streams that follow from them. */
@@ -105,9 +121,10 @@ class FollowingStage implements StreamStage {
     const all = [...rows];
     for (const stream of this.#streams) {
       for (const one of [...all]) {
-        if (one.dataset === stream.from) all.push(await this.#next(tx, stream, one));
-        const corrected = await this.#corrected(tx, stream, one);
-        all.push(...corrected);
+        const pairing = pairingOf(stream);
+        if (pairing !== undefined) all.push(...(await this.#paired(tx, stream, pairing, one)));
+        else if (one.dataset === stream.from) all.push(await this.#next(tx, stream, one));
+        else all.push(...(await this.#corrected(tx, stream, one)));
       }
     }
     this.#derived.push(...all.slice(rows.length));
@@ -148,7 +165,7 @@ class FollowingStage implements StreamStage {
     const all: AppliedRows[] = [];
     if (rows.rows === 0) return all;
     const watermarkUs = this.#watermarkOf(stream.name);
-    for (const join of stream.joins) {
+    for (const join of lookupsOf(stream)) {
       if (join.with !== rows.dataset || join.at === "latest") continue;
       const emitted = await correct(tx, stream, join, rows, watermarkUs);
       if (emitted === null || emitted.rows === 0) continue;
@@ -161,11 +178,38 @@ class FollowingStage implements StreamStage {
     return all;
   }
 
+  /** The pairs that rows of either side make with those of the other one. */
+  async #paired(
+    tx: Transaction,
+    stream: StreamPlan,
+    join: WithinPlan,
+    rows: AppliedRows,
+  ): Promise<readonly AppliedRows[]> {
+    if (rows.dataset !== stream.from && rows.dataset !== join.with) return [];
+    const watermarkUs = this.#watermarkOf(stream.name);
+    const time = timeOnly(tx, stream.name, rows.receivedAtUs, watermarkUs);
+    if (rows.rows === 0) return [time];
+    const otherWatermarkUs =
+      rows.dataset === stream.from ? this.#partnerTime(join) : this.#watermarkOf(stream.from);
+    const { met, ...emitted } = await pairWithStored(tx, { stream, join, rows, otherWatermarkUs });
+    return [{ ...time, ...applied(emitted, null), derived: { watermarkUs, met } }];
+  }
+
   /** How far event time has come in a dataset or a stream. */
   #watermarkOf(name: string): bigint | null {
     const stream = this.#streams.find((one) => one.name === name);
-    if (stream !== undefined) return this.#watermarkOf(stream.from);
-    return this.#progressOf(name).watermarkUs;
+    if (stream === undefined) return this.#progressOf(name).watermarkUs;
+    const own = this.#watermarkOf(stream.from);
+    const pairing = pairingOf(stream);
+    if (pairing === undefined || own === null) return own;
+    const other = this.#partnerTime(pairing);
+    return other === null || other < own ? other : own;
+  }
+
+  /** Rows older than this find no partner any more that comes in time. */
+  #partnerTime(join: WithinPlan): bigint | null {
+    const watermarkUs = this.#watermarkOf(join.with);
+    return watermarkUs === null ? null : watermarkUs - BigInt(join.toUs);
   }
 
   #dataset(name: string): DatasetPlan {

@@ -27,6 +27,7 @@ import {
   randomJoinPlan,
   randomJoinScript,
   randomNestedPlan,
+  randomPairPlan,
 } from "./random-project.ts";
 
 const RUNS = Number(process.env["KUROBE_LAW_RUNS"] ?? 25);
@@ -259,6 +260,7 @@ test.each([
   ["clocks that change", randomClockPlan, randomClockScript, Math.ceil(RUNS / 3)],
   ["streams", randomStreamPlan, randomScript, Math.ceil(RUNS / 3)],
   ["lookups", randomJoinPlan, randomJoinScript, Math.ceil(RUNS / 3)],
+  ["pairs", randomPairPlan, randomJoinScript, Math.ceil(RUNS / 3)],
 ] as const)(
   `the engine agrees with the oracle on %s (seed ${SEED})`,
   async (_, plans, scripts, numRuns) => {

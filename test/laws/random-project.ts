@@ -26,6 +26,7 @@ import {
   sum,
   top,
   tumbling,
+  within,
 } from "../../src/index.ts";
 import { type Plan } from "../../src/plan/plan.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
@@ -244,6 +245,44 @@ export const randomJoinPlan: fc.Arbitrary<Plan> = fc
         above: stream({ from: "joined", where: col("v").isNotNull().or(col("k").eq("a")) }),
       },
       { users: other(users), rates: other(rates) },
+    );
+  });
+
+/** Pairs of rows of two datasets, and a lookup in a third one for each pair. */
+export const randomPairPlan: fc.Arbitrary<Plan> = fc
+  .tuple(
+    projectSpec.filter(({ windows }) => windows.every(({ size }) => size[0] !== "")),
+    fc.constantFrom("0s", "2m"),
+    fc.constantFrom(["-10m", "10m"], ["0s", "5m"], ["-5m", "-1us"], ["0s", "0s"]),
+    fc.constantFrom(null, col("v").isNull().or(col("uv").ne(1))),
+    fc.constantFrom("joined", "above"),
+  )
+  .map(([spec, outOfOrderness, between, where, read]) => {
+    const other = dataset({
+      columns,
+      eventTime: "at",
+      watermark: { outOfOrderness, idleTimeout: "30s", maxFutureSkew: "3650d" },
+    });
+    const join = [
+      within("users", {
+        on: { k: "k" },
+        select: { uv: "v", uat: "at" },
+        between,
+      }),
+    ];
+    const rates = lookup("rates", { on: { uv: "v" }, select: { rk: "k" }, at: "event_time" });
+    return planOf(
+      { ...spec, key: [], dedup: undefined },
+      undefined,
+      read,
+      {
+        joined: stream({ from: "events", join, ...(where === null ? {} : { where }) }),
+        above: stream({ from: "joined", join: [rates] }),
+      },
+      {
+        users: other,
+        rates: dataset({ columns, eventTime: "at", watermark: { maxFutureSkew: "3650d" } }),
+      },
     );
   });
 

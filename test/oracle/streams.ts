@@ -1,5 +1,11 @@
 /** Streams: each row follows from one row of its source, when that comes in. */
-import { type LookupPlan, type Plan, type StreamPlan } from "../../src/plan/plan.ts";
+import {
+  type JoinPlan,
+  type LookupPlan,
+  type Plan,
+  type StreamPlan,
+  type WithinPlan,
+} from "../../src/plan/plan.ts";
 import { streamsInOrder } from "../../src/plan/stream-plan.ts";
 import { evaluate } from "./expression.ts";
 import { type LateRow } from "./result.ts";
@@ -51,8 +57,18 @@ export class OracleStreams {
   }
 
   #watermark(stream: StreamPlan): bigint | null {
-    const upstream = this.all.find((one) => one.plan.name === stream.from);
-    return upstream === undefined ? this.#watermarkOf(stream.from) : this.#watermark(upstream.plan);
+    const own = this.#timeOf(stream.from);
+    const [join] = stream.joins;
+    if (join?.kind !== "within") return own;
+    const other = this.#timeOf(join.with);
+    if (own === null || other === null) return null;
+    const behind = other - BigInt(join.toUs);
+    return behind < own ? behind : own;
+  }
+
+  #timeOf(relation: string): bigint | null {
+    const upstream = this.all.find((one) => one.plan.name === relation);
+    return upstream === undefined ? this.#watermarkOf(relation) : this.#watermark(upstream.plan);
   }
 }
 
@@ -64,7 +80,7 @@ function keep(rows: Map<string, StoredRow>, key: readonly string[], version: Ver
   if (version.takesBack !== true) rows.set(id, version);
 }
 
-function isSame(join: LookupPlan, own: Row, other: Row): boolean {
+function isSame(join: JoinPlan, own: Row, other: Row): boolean {
   return join.on.every((one) => {
     const [left = null, right = null] = [own[one.own], other[one.other]];
     return left !== null && right !== null && identities([left]) === identities([right]);
@@ -111,6 +127,11 @@ class OracleStream {
     const { from, joins } = this.plan;
     if (relation === from) {
       keep(this.#source, this.#sourceKey, version);
+      const [join] = joins;
+      if (join?.kind === "within") {
+        const others = [...(this.#references[0]?.values() ?? [])];
+        return this.#pairs(join, [version], others, watermarkUs);
+      }
       return this.#follow(version, watermarkUs);
     }
     return joins.flatMap((join, index) =>
@@ -120,7 +141,7 @@ class OracleStream {
 
   /** A row of a reference corrects, one by one, the rows whose match it is now. */
   #refer(
-    join: LookupPlan,
+    join: JoinPlan,
     index: number,
     version: Version,
     watermarkUs: bigint | null,
@@ -129,6 +150,9 @@ class OracleStream {
     const before = [...references.values()];
     keep(references, this.#referenceKeys[index] ?? [], version);
     this.#references[index] = references;
+    if (join.kind === "within") {
+      return this.#pairs(join, [...this.#source.values()], [version], watermarkUs);
+    }
     if (join.at === "latest") return [];
     const settledUs =
       watermarkUs === null || join.allowedLatenessUs === null
@@ -145,17 +169,50 @@ class OracleStream {
       .flatMap((one) => this.#follow(one, watermarkUs));
   }
 
+  #pairs(
+    join: WithinPlan,
+    own: readonly StoredRow[],
+    others: readonly StoredRow[],
+    watermarkUs: bigint | null,
+  ): readonly Version[] {
+    return own.flatMap((one) =>
+      others
+        .filter((other) => {
+          const apart = other.eventTimeUs - one.eventTimeUs;
+          const isNear = apart >= BigInt(join.fromUs) && apart <= BigInt(join.toUs);
+          return isNear && isSame(join, one.row, other.row);
+        })
+        .flatMap((other) => this.#emit(one.row, [other], true, watermarkUs)),
+    );
+  }
+
   #follow(version: Version, watermarkUs: bigint | null): readonly Version[] {
-    const { joins, where, select } = this.plan;
-    const all: Record<string, Value> = { ...version.row, _seq: BigInt(version.seq + 1) };
-    let belongs = version.takesBack !== true;
-    for (const [index, join] of joins.entries()) {
+    const partners = this.plan.joins.map((join, index) => {
       const known = [...(this.#references[index]?.values() ?? [])];
-      const partner = partnerOf(join, version, known);
-      if (partner === undefined && join.keeps === "inner") belongs = false;
-      for (const { name, column } of join.select) all[name] = partner?.row[column] ?? null;
+      return join.kind === "within" ? undefined : partnerOf(join, version, known);
+    });
+    const isLeftOut = this.plan.joins.some(
+      (join, index) =>
+        join.kind === "lookup" && join.keeps === "inner" && partners[index] === undefined,
+    );
+    const own = { ...version.row, _seq: BigInt(version.seq + 1) };
+    return this.#emit(own, partners, version.takesBack !== true && !isLeftOut, watermarkUs);
+  }
+
+  #emit(
+    own: Row,
+    partners: readonly (StoredRow | undefined)[],
+    isThere: boolean,
+    watermarkUs: bigint | null,
+  ): readonly Version[] {
+    const { joins, where, select } = this.plan;
+    const all: Record<string, Value> = { ...own };
+    for (const [index, join] of joins.entries()) {
+      for (const { name, column } of join.select) {
+        all[name] = partners[index]?.row[column] ?? null;
+      }
     }
-    belongs &&= where === null || evaluate(where, all) === true;
+    const belongs = isThere && (where === null || evaluate(where, all) === true);
     const row = Object.fromEntries(select.map((one) => [one.name, evaluate(one.expression, all)]));
     return this.#put(row, belongs, watermarkUs);
   }
