@@ -1,25 +1,6 @@
-/**
- * Every query as one statement over all events at once: what Kurobe's results must equal, and what
- * DuckDB needs for them when nothing has to be kept up to date. Written from Nexmark's own text,
- * with `person`, `auction` and `bid` as tables that have a column `place`: the order in which the
- * rows came. A bid's `p_time` is when it came.
- */
-export interface BatchQuery {
-  /** Of the result, here and in Kurobe. */
-  readonly columns: readonly string[];
-  readonly sql: string;
-  /** Kurobe's results in these columns, where they are not columns of what has the query's name. */
-  readonly kurobe?: string;
-  /** What Kurobe's rows must be to count: streams have the events that only close windows, too. */
-  readonly only?: string;
-  /**
-   * Columns that depend on which of two rows with equal times came first. That is known in a test,
-   * and not in a benchmark that sends over several connections.
-   */
-  readonly byArrival?: readonly string[];
-  /** False where a result is never twice the same, so that only the tests can tell it is right. */
-  readonly isMeasured?: false;
-}
+/** All queries as statements over all events at once. */
+import { JOINS } from "./batch-joins.ts";
+import { type BatchQuery } from "./batch-query.ts";
 
 const RANKS = ["price < 10000", "price >= 10000 AND price < 1000000", "price >= 1000000"] as const;
 
@@ -180,6 +161,7 @@ export const BATCH = {
       WINDOW by_price AS (PARTITION BY auction, ${DAY} ORDER BY price DESC, date_time, place)
       QUALIFY rank_number <= 10`,
   },
+  ...JOINS,
 } as const satisfies Readonly<Record<string, BatchQuery>>;
 
 export type QueryName = keyof typeof BATCH;

@@ -55,3 +55,11 @@ export const arriving_bid = dataset({
   columns: { ...bidColumns, p_time: column.receivedTime() },
   eventTime: "p_time",
 });
+
+/** Q13's table that stands still. */
+export const side_input = dataset({
+  columns: { key: column.int64(), value: column.text(), loaded: time },
+  key: ["key"],
+  eventTime: "loaded",
+  watermark,
+});

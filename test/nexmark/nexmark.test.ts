@@ -7,7 +7,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BATCH, type BatchQuery, type QueryName } from "../../bench/nexmark/batch.ts";
+import { BATCH, type QueryName } from "../../bench/nexmark/batch.ts";
+import { type BatchQuery } from "../../bench/nexmark/batch-query.ts";
 import {
   closingEvents,
   NEXMARK,
@@ -51,6 +52,10 @@ class TestClock implements Clock {
 }
 const STEP_MS = 500;
 const clock = new TestClock();
+/** Some keys are not there. */
+const SIDE_INPUT = Array.from({ length: 10_000 }, (_, key) => key)
+  .filter((key) => key % 7 > 0)
+  .map((key) => ({ key, value: `value ${key}`, loaded: "2015-07-14T00:00:00Z" }));
 /** When each bid came in. */
 const arrivals = new Map<NexmarkEvent, number>();
 
@@ -61,6 +66,10 @@ beforeAll(async () => {
   const closing = closingEvents(options.startMs + 3 * DAY_MS);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: join(directory, "data") };
   platform = await openPlatform(resolveProject(project), settings, { clock });
+  await accept(
+    "side_input",
+    SIDE_INPUT.map((row) => JSON.stringify(row)),
+  );
   for (const batch of batches(events)) await send(batch);
   clock.ms += DAY_MS;
   await send(closing);
@@ -89,17 +98,21 @@ async function send(events: readonly NexmarkEvent[]): Promise<void> {
   const outcomes = [...KINDS, "arriving_bid" as const].map(async (dataset) => {
     const rows = events.filter(({ kind }) => dataset.endsWith(kind));
     if (rows.length === 0) return;
-    const outcome = await platform.ingest.accept({
-      dataset,
-      format: "ndjson",
-      body: Buffer.from(rows.map((row) => `${ndjsonLine(row)}\n`).join("")),
-      onInvalid: "reject",
-      producer: "",
-      idempotencyKey: "",
-    });
-    expect(outcome).toMatchObject({ kind: "applied", accepted: rows.length, late: 0 });
+    await accept(dataset, rows.map(ndjsonLine));
   });
   await Promise.all(outcomes);
+}
+
+async function accept(dataset: string, lines: readonly string[]): Promise<void> {
+  const outcome = await platform.ingest.accept({
+    dataset,
+    format: "ndjson",
+    body: Buffer.from(lines.map((line) => `${line}\n`).join("")),
+    onInvalid: "reject",
+    producer: "",
+    idempotencyKey: "",
+  });
+  expect(outcome).toMatchObject({ kind: "applied", accepted: lines.length, late: 0 });
 }
 
 async function openOracle(events: readonly NexmarkEvent[]): Promise<DuckDBConnection> {
@@ -118,6 +131,9 @@ async function openOracle(events: readonly NexmarkEvent[]): Promise<DuckDBConnec
        FROM read_json('${path}', format = 'newline_delimited')`,
     );
   }
+  const sides = join(directory, "side_input.ndjson");
+  await writeFile(sides, SIDE_INPUT.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  await connection.run(`CREATE TABLE side_input AS FROM read_json('${sides}')`);
   return connection;
 }
 
