@@ -48,6 +48,7 @@ export class Outbox implements Stage {
   readonly #acknowledged = new Map<string, number>();
   #nextSeqOf: (table: string) => number = () => 1;
   #commandDraft: OutboxCommand[] = [];
+  #listener: (sources: readonly string[]) => void = () => undefined;
 
   constructor(plan: Plan) {
     this.#sinks = plan.sinks;
@@ -68,9 +69,20 @@ export class Outbox implements Stage {
   }
 
   commit(position: number): void {
+    const before = new Map(this.#ends);
     for (const source of this.#sources) this.#mark(source, position, this.#nextSeqOf(source));
     for (const command of this.#commandDraft) this.#obey(command);
     this.rollback();
+    const moved = this.#sources.filter((one) => this.endSeqOf(one) !== (before.get(one) ?? 1));
+    if (moved.length > 0) this.#listener(moved);
+  }
+
+  /**
+   * Told of the sources whose end has moved, also where numbers were given and no rows came of
+   * them: to those that read up to the end, that is news too.
+   */
+  listen(listener: (sources: readonly string[]) => void): void {
+    this.#listener = listener;
   }
 
   rollback(): void {

@@ -62,14 +62,13 @@ class OpenSinks implements Sinks {
   readonly #workers: readonly SinkWorker[];
   readonly #lifetime: Lifetime;
   readonly #timer: NodeJS.Timeout;
-  readonly #stopListening: () => void;
   #acknowledging: Promise<void> = Promise.resolve();
 
   constructor(deps: SinksDeps, workers: readonly SinkWorker[], lifetime: Lifetime) {
     this.#deps = deps;
     this.#workers = workers;
     this.#lifetime = lifetime;
-    this.#stopListening = deps.engine.onCommit((changed) => {
+    deps.outbox.listen((changed) => {
       for (const worker of workers) if (changed.includes(worker.sink.from)) worker.rowsCame();
     });
     // The replay is over by now, and nobody listened to it.
@@ -123,7 +122,7 @@ class OpenSinks implements Sinks {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#stopListening();
+    this.#deps.outbox.listen(() => undefined);
     await this.#lifetime[Symbol.asyncDispose]();
     await this.#acknowledge();
   }

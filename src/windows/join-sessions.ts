@@ -13,6 +13,8 @@ export interface KnownSession {
   readonly lastUs: bigint;
   /** A result of it is published. */
   readonly isPublished: boolean;
+  /** What late rows have counted its revision up by. */
+  readonly late: bigint;
 }
 
 export interface SessionRules {
@@ -28,6 +30,11 @@ export interface Joined {
   readonly steps: readonly { seq: bigint; step: bigint }[];
   /** Starts of published sessions that are no longer what they were. */
   readonly swallowedUs: readonly bigint[];
+  /**
+   * Sessions that were closed and joined within these rows. Had the rows been grouped otherwise, as
+   * they were before a crash perhaps, they would have been published: so they are taken back too.
+   */
+  readonly passing: readonly { readonly startUs: bigint; readonly late: bigint }[];
 }
 
 /**
@@ -44,6 +51,7 @@ export function joinSessions(
   const beyond: { seq: bigint; startUs: bigint; endUs: bigint }[] = [];
   const steps: { seq: bigint; step: bigint }[] = [];
   const swallowedUs: bigint[] = [];
+  const passing: { startUs: bigint; late: bigint }[] = [];
   for (const { seq, timeUs, behindUs } of rows) {
     const touches = (one: KnownSession): boolean =>
       timeUs < one.lastUs + gapUs && one.startUs < timeUs + gapUs;
@@ -51,6 +59,7 @@ export function joinSessions(
     const startUs = touched.reduce((a, one) => (one.startUs < a ? one.startUs : a), timeUs);
     const lastUs = touched.reduce((a, one) => (one.lastUs > a ? one.lastUs : a), timeUs);
     const endUs = lastUs + gapUs;
+    let late = touched.reduce((sum, one) => sum + one.late, 0n);
     if (behindUs !== null) {
       const isReopening = touched.some((one) => one.lastUs + gapUs <= behindUs);
       const isClosed = endUs <= behindUs;
@@ -59,13 +68,20 @@ export function joinSessions(
         continue;
       }
       // Taking a published session back is a revision of its own: it is published again later.
-      if (isReopening || isClosed) steps.push({ seq, step: isReopening && !isClosed ? 2n : 1n });
+      const step = isReopening && !isClosed ? 2n : 1n;
+      if (isReopening || isClosed) {
+        steps.push({ seq, step });
+        late += step;
+      }
     }
-    for (const one of touched) if (one.isPublished) swallowedUs.push(one.startUs);
-    const joined = { startUs, lastUs, isPublished: false };
+    for (const one of touched) {
+      if (one.isPublished) swallowedUs.push(one.startUs);
+      else if (behindUs !== null && one.lastUs + gapUs <= behindUs) passing.push(one);
+    }
+    const joined = { startUs, lastUs, isPublished: false, late };
     sessions = [...sessions.filter((one) => !touched.includes(one)), joined];
   }
-  return { beyond, steps, swallowedUs };
+  return { beyond, steps, swallowedUs, passing };
 }
 
 function isAccepted(

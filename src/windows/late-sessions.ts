@@ -8,12 +8,15 @@ import { openTable, sameBy, type Sessions } from "./session-sql.ts";
 
 /**
  * What became of them. `temp._session_beyond` (`_seq`, `_ws`, `_we`), `temp._session_steps`
- * (`_seq`, `_step`) and `temp._session_swallowed` (by-columns, `_start`, `_late`) are filled.
+ * (`_seq`, `_step`), `temp._session_swallowed` and `temp._session_passing` (by-columns, `_start`,
+ * `_late`) are filled.
  */
 export interface LateSessions {
   readonly beyond: readonly number[];
   /** The event times of the published sessions that were touched; null: none was. */
   readonly swallowed: { readonly fromUs: bigint; readonly toUs: bigint } | null;
+  /** Whether sessions were closed and joined within the batch. */
+  readonly hasPassing: boolean;
 }
 
 interface GroupRow {
@@ -47,19 +50,25 @@ export async function joinLateRows(
   const beyond: [number, bigint, bigint][] = [];
   const steps: [bigint, bigint][] = [];
   const swallowed: [bigint, bigint][] = [];
+  const passing: [bigint, bigint, bigint][] = [];
   for (const [g, groupRows] of met) {
     const joined = joinSessions(rules, known.get(g) ?? [], groupRows);
     for (const one of joined.beyond) beyond.push([Number(one.seq), one.startUs, one.endUs]);
     for (const one of joined.steps) steps.push([one.seq, one.step]);
     for (const startUs of joined.swallowedUs) swallowed.push([g, startUs]);
+    for (const one of joined.passing) passing.push([g, one.startUs, one.late]);
   }
   await fillTables(of, beyond, steps, swallowed);
-  if (swallowed.length === 0) return { beyond: beyond.map(([seq]) => seq), swallowed: null };
+  await fillPassing(of, passing);
+  const hasPassing = passing.length > 0;
+  const tooLate = beyond.map(([seq]) => seq);
+  if (swallowed.length === 0) return { beyond: tooLate, swallowed: null, hasPassing };
   const [span] = await tx.connection.rows<{ from: bigint; to: bigint }>(
     sql`SELECT min(_start) AS "from", max(_last) + 1 AS "to" FROM temp._session_swallowed AS w`,
   );
   return {
-    beyond: beyond.map(([seq]) => seq),
+    beyond: tooLate,
+    hasPassing,
     swallowed: { fromUs: span?.from ?? 0n, toUs: span?.to ?? 0n },
   };
 }
@@ -144,16 +153,17 @@ async function sessionsOfGroups(
          WHERE epoch_us(r.window_end) > ${sql.literal(range.fromUs)} AND r.revision > 0`,
   );
   const found = await tx.connection.rows<GroupSession>(
-    sql`SELECT g._g AS g, o._start AS start, o._last AS last, FALSE AS published
+    sql`SELECT g._g AS g, o._start AS start, o._last AS last, CAST(o._late AS BIGINT) AS late,
+               FALSE AS published
           FROM ${openTable(window)} AS o
           JOIN temp._late_groups AS g ON TRUE${sameBy(window, "o", "g")}
         UNION ALL
-        SELECT _g, _start, _last, TRUE FROM temp._known_results AS k`,
+        SELECT _g, _start, _last, _late, TRUE FROM temp._known_results AS k`,
   );
   const groups = new Map<bigint, KnownSession[]>();
-  for (const { g, start, last, published } of found) {
+  for (const { g, start, last, late, published } of found) {
     const group = groups.get(g) ?? [];
-    group.push({ startUs: start, lastUs: last, isPublished: published });
+    group.push({ startUs: start, lastUs: last, isPublished: published, late });
     groups.set(g, group);
   }
   return groups;
@@ -188,5 +198,22 @@ async function fillTables(
           FROM temp._swallowed_us AS s
           JOIN temp._known_results AS k ON k._g = s._g AND k._start = s._start
           JOIN temp._late_groups AS g ON g._g = s._g`,
+  );
+}
+
+async function fillPassing(
+  { tx, window }: Sessions,
+  passing: readonly (readonly [bigint, bigint, bigint])[],
+): Promise<void> {
+  const { connection } = tx;
+  await connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _passing_us (_g BIGINT, _start BIGINT, _late BIGINT)`,
+  );
+  connection.append(["temp", "main", "_passing_us"], passing);
+  const by = window.by.map((one) => sql`${sql.id("g", one.name)}, `);
+  await connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _session_passing AS
+        SELECT ${sql.join(by, "")}p._start, p._late
+          FROM temp._passing_us AS p JOIN temp._late_groups AS g ON g._g = p._g`,
   );
 }

@@ -311,8 +311,13 @@ async function takeBack(
   late: LateSessions,
   watermarkUs: bigint | null,
 ): Promise<number> {
-  if (late.swallowed === null) return 0;
+  if (late.swallowed === null && !late.hasPassing) return 0;
   const by = window.by.map((one) => sql.id("w", one.name));
+  const names = sql.join([...window.by.map((one) => sql.id(one.name)), sql`_start`]);
+  const gone = sql`(SELECT ${names}, max(_late) AS _late
+    FROM (SELECT ${names}, _late FROM temp._session_swallowed AS a
+          UNION ALL SELECT ${names}, _late FROM temp._session_passing AS b) AS u
+   GROUP BY ${names})`;
   const gap = sql.literal(window.gapUs);
   const closed = sql`s._last + ${gap} <= ${sql.literal(watermarkUs)}`;
   return insertResults(tx, window, "always", {
@@ -325,7 +330,7 @@ async function takeBack(
       sql`TRUE`,
     ],
     // Where the session that took it in has its start and is over, that one replaces it.
-    from: sql`temp._session_swallowed AS w WHERE NOT EXISTS (SELECT 1 FROM temp._sessions AS s
+    from: sql`${gone} AS w WHERE NOT EXISTS (SELECT 1 FROM temp._sessions AS s
       WHERE s._start = w._start AND ${closed}${sameBy(window, "s", "w")})`,
     order: [sql`w._start`, ...by],
   });

@@ -122,12 +122,12 @@ export const PLAN: Plan = planOf(
   ],
 );
 
-export async function openSimulated(disk: SimDisk): Promise<Platform> {
+export async function openSimulated(disk: SimDisk, plan: Plan = PLAN): Promise<Platform> {
   const dataDirectory = join(disk.root, "data");
   // The machine was restarted: nobody holds the lock any more.
   await rm(join(dataDirectory, "lock"), { force: true });
   return openPlatform(
-    PLAN,
+    plan,
     {
       dataDirectory,
       memoryLimitBytes: 256 * 1024 * 1024,
