@@ -61,6 +61,8 @@ export interface CrashOptions {
   readonly clients: number;
   readonly random: Random;
   readonly onRound?: (round: number, rows: number) => void;
+  /** Right after each kill, before the next process is there. */
+  readonly onKill?: () => void;
 }
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -161,6 +163,7 @@ export async function runCrashLoop(
     const killedMs = performance.now();
     const seen = server.readyCount();
     process.kill(server.enginePid(), "SIGKILL");
+    options.onKill?.();
     while (server.readyCount() === seen) await sleep(10);
     await server.ready();
     recoveries.push(performance.now() - killedMs);
