@@ -18,6 +18,8 @@ const PROJECTS = {
   "ticks-minute": "bench/projects/ticks-minute",
   "ticks-sliding": "bench/projects/ticks-sliding",
   nexmark: "bench/nexmark",
+  delivery: "bench/projects/delivery",
+  alerts: "bench/projects/alerts",
   flights: "examples/flights",
 } as const;
 
@@ -26,7 +28,7 @@ export type BenchProject = keyof typeof PROJECTS;
 export interface ServerOptions {
   readonly project: BenchProject;
   readonly data: string;
-  /** `KUROBE_*` settings. */
+  /** `KUROBE_*` settings, and what the project reads of the environment. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -52,6 +54,13 @@ export interface ServerStatus {
     readonly corrected: number;
   }[];
   readonly log: { readonly bytes: number; readonly syncs: number };
+}
+
+/** As far as the benchmarks read `GET /v1/sinks`. */
+export interface SinkProgress {
+  readonly name: string;
+  readonly delivered: number;
+  readonly lastError: { readonly message: string } | null;
 }
 
 export class KurobeServer implements AsyncDisposable {
@@ -120,6 +129,30 @@ export class KurobeServer implements AsyncDisposable {
   /** Resolves when everything that was in memory is in chunks. */
   async checkpoint(): Promise<void> {
     await this.#ask("POST", "/v1/checkpoints");
+  }
+
+  /** One request of NDJSON; resolves when its rows are acknowledged. */
+  async send(dataset: string, body: string): Promise<void> {
+    const response = await fetch(`${this.url}/v1/datasets/${dataset}/rows`, {
+      method: "POST",
+      headers: { ...this.headers(), "content-type": "application/x-ndjson" },
+      body,
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${response.status} ${text}`);
+  }
+
+  async sink(name: string, action: "pause" | "resume"): Promise<void> {
+    await this.#ask("POST", `/v1/sinks/${name}/${action}`);
+  }
+
+  async sinkState(name: string): Promise<SinkProgress> {
+    const { sinks } = (await this.#ask("GET", "/v1/sinks")) as {
+      readonly sinks: readonly SinkProgress[];
+    };
+    const found = sinks.find((sink) => sink.name === name);
+    if (found === undefined) throw new Error(`there is no sink ${name}`);
+    return found;
   }
 
   /** The answer's rows, values in column order. */

@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type BenchCase, type Figure, type Settings } from "./case.ts";
+import { delivery } from "./cases/delivery.ts";
 import { exporting } from "./cases/export.ts";
 import { growth } from "./cases/growth.ts";
 import { ingest } from "./cases/ingest.ts";
@@ -30,6 +31,7 @@ const CASES: readonly BenchCase[] = [
   smallRequests,
   stall,
   windows,
+  delivery,
   query,
   exporting,
   growth,
