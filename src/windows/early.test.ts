@@ -149,7 +149,7 @@ describe("early results", () => {
     expect(deliveries()).toEqual([undefined, 1, 2]);
     const states = async (): Promise<unknown> => {
       await using connection = await platform.database.connect();
-      return connection.values(sql`SELECT state FROM loud`);
+      return await connection.values(sql`SELECT state FROM loud`);
     };
     await send("events", "00:10 a 5");
     await after(0);

@@ -114,11 +114,14 @@ describe("a sweep", () => {
     expect(result.validity.reasons.join()).toContain("the knee lies above it");
     const moments = result.stats.timeseries;
     expect(moments.length).toBeGreaterThan(2);
-    for (const moment of moments) {
-      expect(moment.client_cpu).toBeGreaterThan(0);
-      expect(moment.client_loop_delay_ms).toBeGreaterThanOrEqual(0);
+    for (const { client_cpu: cores } of moments) expect(cores).toBeGreaterThan(0);
+    // A short interval may end before the loop's delay or the server was looked at.
+    const known = (key: "client_loop_delay_ms" | "server_cpu"): readonly (number | null)[] =>
+      moments.map((moment) => moment[key]).filter((value) => value !== null);
+    for (const key of ["client_loop_delay_ms", "server_cpu"] as const) {
+      expect(known(key).length).toBeGreaterThan(0);
+      for (const value of known(key)) expect(value).toBeGreaterThanOrEqual(0);
     }
-    expect(moments.filter(({ server_cpu: cores }) => cores !== null).length).toBeGreaterThan(0);
     expect(result.stats.client.event_loop_delay_p99_ms).not.toBe(null);
   });
 
