@@ -55,18 +55,18 @@ export const JOINS = {
   },
   q9: {
     columns: [
-      ...["id", ...AUCTION, "auction_time", "category", "auction_extra"],
+      ...["id", ...AUCTION, "category", "date_time", "extra"],
       ...["bidder", "price", "bid_time", "bid_extra"],
     ],
-    byArrival: ["bidder", "bid_time", "bid_extra"],
+    byArrival: ["bidder", "bid_extra"],
     kurobe: `
       SELECT *, CAST(winner->0->>'bidder' AS BIGINT) AS bidder,
-        CAST(winner->0->>'value' AS BIGINT) AS price,
-        CAST(winner->0->>'date_time' AS TIMESTAMP) AS bid_time, winner->0->>'extra' AS bid_extra
+        CAST(winner->0->>'price' AS BIGINT) AS price,
+        CAST(winner->0->>'bid_time' AS TIMESTAMP) AS bid_time,
+        winner->0->>'bid_extra' AS bid_extra
       FROM q9`,
     sql: `
-      SELECT A.* RENAME (date_time AS auction_time, extra AS auction_extra),
-        B.bidder, B.price, B.date_time AS bid_time, B.extra AS bid_extra
+      SELECT A.*, B.bidder, B.price, B.date_time AS bid_time, B.extra AS bid_extra
       FROM auction AS A JOIN bid AS B ON A.id = B.auction
       WHERE B.date_time BETWEEN A.date_time AND A.expires
       QUALIFY row_number() OVER (
@@ -74,7 +74,6 @@ export const JOINS = {
   },
   q13: {
     columns: ["auction", "bidder", "price", "date_time", "value"],
-    isMeasured: false,
     sql: `
       SELECT auction, bidder, price, date_time, value
       FROM bid JOIN side_input ON auction % 10000 = key`,

@@ -3,6 +3,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { serveParent } from "../child.ts";
 import { BATCH, digestSql, type QueryName } from "../nexmark/batch.ts";
 import { KINDS, type NexmarkBody } from "../nexmark/bodies.ts";
+import { SIDE_INPUT_SQL } from "../nexmark/side-input.ts";
 
 export interface DuckdbNexmark {
   readonly query: QueryName;
@@ -25,6 +26,7 @@ serveParent<DuckdbNexmark, DuckdbNexmarkDone>(async ({ query, bodies }) => {
       `CREATE VIEW ${kind} AS SELECT * RENAME (file_row_number AS place) FROM ${rows}`,
     );
   }
+  await connection.run(SIDE_INPUT_SQL);
   return async () => {
     const startedMs = performance.now();
     await connection.run(`CREATE TABLE ${query} AS ${BATCH[query].sql}`);

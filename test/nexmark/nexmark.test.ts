@@ -17,6 +17,7 @@ import {
 } from "../../bench/nexmark/generator.ts";
 import project from "../../bench/nexmark/kurobe.config.ts";
 import { ndjsonLine } from "../../bench/nexmark/ndjson.ts";
+import { SIDE_INPUT_SQL, sideInput } from "../../bench/nexmark/side-input.ts";
 import { type Clock } from "../../src/core/clock.ts";
 import { sql, Sql } from "../../src/core/sql.ts";
 import { resolveProject } from "../../src/plan/resolve.ts";
@@ -52,10 +53,6 @@ class TestClock implements Clock {
 }
 const STEP_MS = 500;
 const clock = new TestClock();
-/** Some keys are not there. */
-const SIDE_INPUT = Array.from({ length: 10_000 }, (_, key) => key)
-  .filter((key) => key % 7 > 0)
-  .map((key) => ({ key, value: `value ${key}`, loaded: "2015-07-14T00:00:00Z" }));
 /** When each bid came in. */
 const arrivals = new Map<NexmarkEvent, number>();
 
@@ -66,10 +63,7 @@ beforeAll(async () => {
   const closing = closingEvents(options.startMs + 3 * DAY_MS);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: join(directory, "data") };
   platform = await openPlatform(resolveProject(project), settings, { clock });
-  await accept(
-    "side_input",
-    SIDE_INPUT.map((row) => JSON.stringify(row)),
-  );
+  await accept("side_input", sideInput().trim().split("\n"));
   for (const batch of batches(events)) await send(batch);
   clock.ms += DAY_MS;
   await send(closing);
@@ -131,9 +125,7 @@ async function openOracle(events: readonly NexmarkEvent[]): Promise<DuckDBConnec
        FROM read_json('${path}', format = 'newline_delimited')`,
     );
   }
-  const sides = join(directory, "side_input.ndjson");
-  await writeFile(sides, SIDE_INPUT.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  await connection.run(`CREATE TABLE side_input AS FROM read_json('${sides}')`);
+  await connection.run(SIDE_INPUT_SQL);
   return connection;
 }
 
