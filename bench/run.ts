@@ -1,7 +1,7 @@
 /**
  * Measures Kurobe, every figure beside its limit or a peer of the same run.
  *
- *   npm run bench                         everything: about twenty minutes
+ *   npm run bench                         everything: about forty minutes
  *   npm run bench -- --quick              shows that all of it works; the figures mean nothing
  *   npm run bench -- --only ingest,small  some cases
  *   npm run bench -- --huge               with the growth run of 100 million rows
