@@ -1,6 +1,6 @@
 /** A sink that keeps documents of an Elasticsearch or OpenSearch index. */
 import { type Problems, show } from "../problem.ts";
-import { checkHttpAddress } from "./http-address.ts";
+import { httpAddress } from "./http-address.ts";
 import { type ResolveSink, type SecretTextPlan, type SinkBase } from "./sink-base.ts";
 
 export interface ElasticsearchPlan extends SinkBase {
@@ -19,23 +19,19 @@ const MAX_BATCH = 10_000;
 
 export const resolveElasticsearch: ResolveSink<ElasticsearchPlan> = (readBase, fields) => {
   const base = readBase("earliest");
-  const url = fields.secretText("url", '"https://search.example.com:9200"');
-  const allowPrivateAddresses = fields.isTrue("allowPrivateAddresses");
-  if (typeof url === "string" && url !== "")
-    checkHttpAddress(url, allowPrivateAddresses, fields.raw("url").problems);
+  const address = httpAddress(fields, '"https://search.example.com:9200"');
   const index = fields.text("index", '"bars"', base.from.replaceAll(".", "_"));
   checkIndex(index, fields.raw("index").problems);
   return {
     kind: "elasticsearch",
     ...base,
-    url,
+    ...address,
     index,
     apiKey: fields.secretTextOrNull("apiKey", 'secret("ELASTIC_KEY")'),
     user: fields.secretTextOrNull("user", '"writer"'),
     password: fields.secretTextOrNull("password", 'secret("ELASTIC_PASSWORD")'),
     batch: fields.count("batch", 1000, { from: 1, to: MAX_BATCH }),
     timeoutUs: fields.durationUs("timeout", "30s"),
-    allowPrivateAddresses,
   };
 };
 

@@ -1,7 +1,7 @@
 /** A sink that writes points to InfluxDB. */
 import { type Fields } from "../fields.ts";
 import { type Problems, show } from "../problem.ts";
-import { checkHttpAddress } from "./http-address.ts";
+import { httpAddress } from "./http-address.ts";
 import { type ResolveSink, type SecretTextPlan, type SinkBase } from "./sink-base.ts";
 
 /** Where points go: a database of the first version, or a bucket of the second. */
@@ -34,17 +34,14 @@ const MAX_BATCH = 20_000;
 
 export const resolveInfluxdb: ResolveSink<InfluxdbPlan> = (readBase, fields) => {
   const base = readBase("earliest");
-  const url = fields.secretText("url", '"https://influx.example.com:8086"');
-  const allowPrivateAddresses = fields.isTrue("allowPrivateAddresses");
-  if (typeof url === "string" && url !== "")
-    checkHttpAddress(url, allowPrivateAddresses, fields.raw("url").problems);
+  const address = httpAddress(fields, '"https://influx.example.com:8086"');
   const measurement = fields.text("measurement", '"bars"', base.from.replaceAll(".", "_"));
   checkMeasurement(measurement, fields.raw("measurement").problems);
   const hasTags = fields.raw("tags").value !== undefined;
   return {
     kind: "influxdb",
     ...base,
-    url,
+    ...address,
     target: resolveTarget(fields),
     token: fields.secretTextOrNull("token", 'secret("INFLUX_TOKEN")'),
     user: fields.secretTextOrNull("user", '"writer"'),
@@ -55,7 +52,6 @@ export const resolveInfluxdb: ResolveSink<InfluxdbPlan> = (readBase, fields) => 
     decimals: fields.choice("decimals", ["float", "string"], "float"),
     batch: fields.count("batch", 5000, { from: 1, to: MAX_BATCH }),
     timeoutUs: fields.durationUs("timeout", "30s"),
-    allowPrivateAddresses,
   };
 };
 

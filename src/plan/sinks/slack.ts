@@ -1,5 +1,5 @@
 /** A sink that posts to a chat channel. */
-import { checkHttpAddress } from "./http-address.ts";
+import { httpAddress } from "./http-address.ts";
 import { type ResolveSink, type SecretTextPlan, type SinkBase } from "./sink-base.ts";
 
 export interface SlackPlan extends SinkBase {
@@ -13,19 +13,14 @@ export interface SlackPlan extends SinkBase {
 }
 
 export const resolveSlack: ResolveSink<SlackPlan> = (readBase, fields) => {
-  const url = fields.secretText("url", 'secret("SLACK_URL")');
-  const allowPrivateAddresses = fields.isTrue("allowPrivateAddresses");
-  if (typeof url === "string" && url !== "") {
-    checkHttpAddress(url, allowPrivateAddresses, fields.raw("url").problems);
-  }
+  const address = httpAddress(fields, 'secret("SLACK_URL")');
   return {
     kind: "slack",
     ...readBase("latest"),
-    url,
+    ...address,
     link: fields.text("link", LINK_EXAMPLE, null),
     everyUs: fields.durationUs("every", "1s"),
     timeoutUs: fields.durationUs("timeout", "10s"),
-    allowPrivateAddresses,
   };
 };
 

@@ -1,5 +1,5 @@
 /** A sink that posts JSON. */
-import { checkHttpAddress } from "./http-address.ts";
+import { httpAddress } from "./http-address.ts";
 import { type ResolveSink, type SecretTextPlan, type SinkBase } from "./sink-base.ts";
 
 export interface WebhookPlan extends SinkBase {
@@ -17,20 +17,15 @@ const MAX_BATCH = 10_000;
 const MAX_LANES = 64;
 
 export const resolveWebhook: ResolveSink<WebhookPlan> = (readBase, fields) => {
-  const url = fields.secretText("url", '"https://example.com/hook"');
-  const allowPrivateAddresses = fields.isTrue("allowPrivateAddresses");
-  if (typeof url === "string" && url !== "") {
-    checkHttpAddress(url, allowPrivateAddresses, fields.raw("url").problems);
-  }
+  const address = httpAddress(fields, '"https://example.com/hook"');
   return {
     kind: "webhook",
     ...readBase("latest"),
-    url,
+    ...address,
     secret: fields.secretTextOrNull("secret", 'secret("HOOK_SECRET")'),
     headers: fields.secretTexts("headers"),
     timeoutUs: fields.durationUs("timeout", "10s"),
     batch: fields.count("batch", 1, { from: 1, to: MAX_BATCH }),
     concurrency: fields.count("concurrency", 4, { from: 1, to: MAX_LANES }),
-    allowPrivateAddresses,
   };
 };
