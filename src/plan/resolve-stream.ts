@@ -1,19 +1,14 @@
 /** Checks streams and fills in their defaults. */
 import { isBranded } from "../project/brand.ts";
-import { type Expression } from "./expression.ts";
 import { PLAIN_TYPES } from "./column-type.ts";
-import { checkColumnName, checkNoTwins, nameHint } from "./names.ts";
+import { checkNoTwins, nameHint } from "./names.ts";
 import { type ColumnPlan, type NamedExpression } from "./plan.ts";
 import { type Problems, show } from "./problem.ts";
 import { isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
 import { refuseUnlisted } from "./resolve-from.ts";
-import {
-  asCondition,
-  resolveColumn,
-  resolveExpression,
-  type RowScope,
-} from "./resolve-expression.ts";
+import { type RowScope } from "./resolve-expression.ts";
 import { type FindRelation, resolveJoins } from "./resolve-join.ts";
+import { resolveNamed, resolveWhere } from "./resolve-named.ts";
 import { ROW_COLUMN, type StreamPlan } from "./stream-plan.ts";
 
 const MAX_COLUMNS = 1000;
@@ -139,13 +134,7 @@ function numbered(plan: StreamPlan): StreamPlan {
   };
 }
 
-function resolveWhere(value: unknown, scope: RowScope, problems: Problems): Expression | undefined {
-  if (value === undefined) return undefined;
-  const expression = resolveExpression(value, scope, problems);
-  return expression && asCondition(expression, problems);
-}
-
-/** A list of column names, or names with what they stand for; all columns where nothing is. */
+/** All columns where nothing is chosen. */
 function resolveSelect(
   value: unknown,
   scope: RowScope,
@@ -158,26 +147,8 @@ function resolveSelect(
       expression: { kind: "column", name, type },
     }));
   }
-  const isList = Array.isArray(value);
-  if (!isList && !isRecord(value)) {
-    problems.add(show(value), "column names, or an object of expressions", '["user", "price"]');
-    return [];
-  }
-  const entries: readonly (readonly [string, unknown, Problems])[] = isList
-    ? (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)])
-    : Object.entries(value).map(([name, one]) => [name, one, problems.at(name)]);
-  if (entries.length > MAX_COLUMNS) {
-    problems.add(`${entries.length} columns`, `at most ${MAX_COLUMNS}`, "leave some out");
-    return [];
-  }
-  return entries.flatMap(([name, written, at]) => {
-    const isName = isList || checkColumnName(name, at);
-    const expression =
-      isList || typeof written === "string"
-        ? resolveColumn(written, scope, at)
-        : resolveExpression(written, scope, at);
-    return isName && expression !== undefined ? [{ name, type: expression.type, expression }] : [];
-  });
+  const rules = { most: MAX_COLUMNS, example: '["user", "price"]' };
+  return resolveNamed(value, scope, problems, rules);
 }
 
 /** Under which name a column of the source goes on; undefined where it does not. */

@@ -14,13 +14,8 @@ import {
 import { type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
 import { checkNesting, refuseTiming, resolveFrom } from "./resolve-from.ts";
-import {
-  asCondition,
-  resolveColumn,
-  resolveExpression,
-  resolveMeasure,
-  type RowScope,
-} from "./resolve-expression.ts";
+import { resolveMeasure, type RowScope } from "./resolve-expression.ts";
+import { resolveNamed, resolveWhere } from "./resolve-named.ts";
 import { resolveHop, resolveSize, resolveTimezone } from "./resolve-size.ts";
 
 const MAX_MEASURES = 200;
@@ -178,42 +173,18 @@ function resolveEmit(
   return { emit: "update", throttleUs: throttleUs ?? MIN_THROTTLE_US };
 }
 
-function resolveWhere(value: unknown, scope: RowScope, problems: Problems): Expression | undefined {
-  if (value === undefined) return undefined;
-  const expression = resolveExpression(value, scope, problems);
-  return expression && asCondition(expression, problems);
-}
-
-/** A list of column names, or names with what they stand for. */
 function resolveBy(
   value: unknown,
   scope: RowScope,
   problems: Problems,
 ): readonly NamedExpression[] {
   if (value === undefined) return [];
-  const isList = Array.isArray(value);
-  if (!isList && !isRecord(value)) {
-    problems.add(show(value), "column names, or an object of expressions", '["symbol"]');
-    return [];
-  }
-  const entries: readonly (readonly [string, unknown, Problems])[] = isList
-    ? (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)])
-    : Object.entries(value).map(([name, one]) => [name, one, problems.at(name)]);
-  if (entries.length > MAX_BY) {
-    problems.add(`${entries.length} columns`, `at most ${MAX_BY}`, "leave some out");
-    return [];
-  }
-  return entries.flatMap(([name, written, at]) => {
-    const isName = isList || checkColumnName(name, at);
-    const expression =
-      isList || typeof written === "string"
-        ? resolveColumn(written, scope, at)
-        : resolveExpression(written, scope, at);
-    if (!isName || expression === undefined) return [];
-    if (expression.type.kind !== "json") return [{ name, type: expression.type, expression }];
+  const isAllowed = ({ type }: Expression, at: Problems): boolean => {
+    if (type.kind !== "json") return true;
     at.add("json", "a type that can be compared", "store the value in a column of its own");
-    return [];
-  });
+    return false;
+  };
+  return resolveNamed(value, scope, problems, { most: MAX_BY, example: '["symbol"]', isAllowed });
 }
 
 function resolveMeasures(
