@@ -31,17 +31,18 @@ export interface EarlyRound {
 export async function publishEarly(round: EarlyRound): Promise<number> {
   const { tx, dataset, window, closedUntilUs, maxEventTimeUs } = round;
   const { startUs, endUs } = windowBounds(gridOf(window), window.timezone, maxEventTimeUs);
-  if (endUs <= closedUntilUs) return 0;
+  // Hopping windows that are open reach back behind the border up to which others are closed.
+  const firstUs = window.kind === "hopping" ? firstOpen(window, closedUntilUs) : closedUntilUs;
+  if (endUs <= firstUs) return 0;
   const rows = { fromUs: closedUntilUs, toUs: endUs };
   // Rows of a key are replaced, so what they were part of before may have changed as well.
   const isKeyed = dataset.key.length > 0;
-  const only = isKeyed ? undefined : await changedGroups(round, rows);
+  const only = isKeyed ? undefined : await changedGroups(round, { fromUs: firstUs, toUs: endUs });
   if (only === null) return 0;
   const groups =
     window.kind === "hopping"
       ? await openHops({ ...round, window, late: null, visible: {} }, rows, only)
       : await aggregate(tx, dataset, window, tx.relation(dataset.name, rows), rows, only);
-  const firstUs = window.kind === "hopping" ? firstOpen(window, closedUntilUs) : closedUntilUs;
   const early = earlyResults(tx, window, { fromUs: firstUs, toUs: startUs + 1n });
   const published = await publishChanged(tx, window, groups, early);
   return isKeyed ? published + (await takeBackGone(tx, window, early, groups)) : published;

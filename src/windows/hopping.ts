@@ -94,7 +94,8 @@ export async function correctedHops(
 
 /**
  * SQL for the results so far of the windows that are open. `rows`: from the end of what is closed
- * to the end of the newest row's pane; `only` names the groups to look at.
+ * to the end of the newest row's pane, which may lie before it (of a stream, whose rows are kept
+ * out while its time goes on); `only` names the groups to look at.
  */
 export async function openHops(hops: Hops, rows: Range, only: Sql | undefined): Promise<Sql> {
   const { tx, dataset, window, visible } = hops;

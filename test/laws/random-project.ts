@@ -166,6 +166,26 @@ export const randomNestedPlan: fc.Arbitrary<Plan> = fc
     }));
   });
 
+/** Early results of overlapping windows, also where rows are kept out while time goes on. */
+export const randomEarlyPlan: fc.Arbitrary<Plan> = fc
+  .tuple(
+    projectSpec,
+    fc.constantFrom(["3m", "1m"], ["1 hour", "15m"], ["2 days", "1 day"]),
+    fc.constantFrom("events", "chosen"),
+  )
+  .map(([spec, size, read]) =>
+    planOf(
+      {
+        ...spec,
+        key: spec.key.length === 1 ? spec.key : [],
+        windows: spec.windows.map((window) => ({ ...window, size, emit: "update" as const })),
+      },
+      undefined,
+      read,
+      { chosen: stream({ from: "events", where: col("v").gt(0) }) },
+    ),
+  );
+
 /** A stream over a stream, and windows over both, over rows that stay or are replaced. */
 export const randomStreamPlan: fc.Arbitrary<Plan> = fc
   .tuple(
