@@ -2,8 +2,8 @@
  * Is the comparison honest on this machine? Compares equal Redis servers, and then one that has 5 %
  * more to do for each operation, again and again, and counts the verdicts.
  *
- * `npm run bench:honesty -- --equal 8 --slowed 10` takes ten minutes: each comparison has 100 pairs
- * of 100 ms in three lanes. `--minutes 5` begins no new one after that; a later call with the same
+ * `npm run bench:honesty -- --equal 8 --slowed 10` takes ten minutes: each comparison has 400 pairs
+ * of 25 ms in three lanes. `--minutes 5` begins no new one after that; a later call with the same
  * `--rows` goes on. The table at the end is what the docs show.
  *
  * The slower server gets a second GET with some of its operations. How much one costs is measured
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   options: {
     equal: { type: "string", default: "8" },
     slowed: { type: "string", default: "10" },
-    pairs: { type: "string", default: "100" },
+    pairs: { type: "string", default: "400" },
     pipeline: { type: "string", default: "16" },
     minutes: { type: "string", default: "60" },
     engine: { type: "string", default: "redis" },
@@ -33,7 +33,7 @@ const { values } = parseArgs({
   },
 });
 const INJECTED = 0.05;
-const SLICE_MS = 100;
+const SLICE_MS = 25;
 const pairs = Number(values.pairs);
 const depth = Number(values.pipeline);
 const endMs = Date.now() + Number(values.minutes) * 60_000;

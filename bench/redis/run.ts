@@ -1,9 +1,12 @@
 /**
  * Our load beside `valkey-benchmark --threads 1`, round by round, on the same server: operations a
  * second and processor time an operation, as medians of the ratios within a round. Servers run on
- * processor 0, both clients on processor 1 (start it with `taskset -c 1`).
+ * processor 0, both clients on processor 1 (start it with `taskset -c 1`). Each line of the table
+ * is a process of its own, as a run of `kurobe bench` is one: code that has seen other workloads is
+ * slower.
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Load } from "../../src/bench/load/load.ts";
 import { fillKeys } from "../../src/bench/load/fill.ts";
@@ -16,7 +19,12 @@ import { structureWorkload } from "../../src/bench/workload/structures.ts";
 import { type Workload } from "../../src/bench/workload/workload.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string" }, seconds: { type: "string" }, engine: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    engine: { type: "string" },
+    cell: { type: "string" },
+  },
 });
 const rounds = Number(values.rounds ?? 5);
 const seconds = Number(values.seconds ?? 1.5);
@@ -29,11 +37,12 @@ interface Run {
   readonly p99Ms: number;
 }
 
+const KV_BYTES = 64;
 const KV: KvOptions = {
   mix: { get: 1 },
   keyCount: 100_000,
   distribution: { kind: "uniform" },
-  value: { kind: "fixed", bytes: 64 },
+  value: { kind: "fixed", bytes: KV_BYTES },
   hitRatio: 1,
   ttlSeconds: 0,
   batch: 1,
@@ -66,7 +75,7 @@ async function ours(target: Target, workload: Workload, depth: number): Promise<
 
 function theirs(port: number, command: string, depth: number, requests: number): Run {
   const line =
-    `time valkey-benchmark -p ${port} -c 50 -P ${depth} -n ${requests} -r 100000 -d 64 ` +
+    `time valkey-benchmark -p ${port} -c 50 -P ${depth} -n ${requests} -r 100000 -d ${KV_BYTES} ` +
     `-t ${command} --threads 1 --csv`;
   const { stdout, stderr } = spawnSync("bash", ["-c", `TIMEFORMAT="CPU %U %S"; ${line}`], {
     encoding: "utf8",
@@ -101,26 +110,27 @@ function show(name: string, pairs: readonly (readonly [Run, Run])[]): void {
   );
 }
 
-async function compare(name: string, target: Target, port: number): Promise<void> {
-  for (const depth of [1, 16, 100]) {
-    for (const command of ["get", "set"]) {
-      const workload = kvWorkload({ ...KV, mix: { [command]: 1 } });
-      // Warms both up, and tells how many requests fill the time.
-      const { perSecond } = await ours(target, workload, depth);
-      const requests = Math.max(10_000, Math.round(perSecond * seconds));
-      const pairs: (readonly [Run, Run])[] = [];
-      for (let round = 0; round < rounds; round++) {
-        if (round % 2 === 0) {
-          const our = await ours(target, workload, depth);
-          pairs.push([our, theirs(port, command, depth, requests)]);
-        } else {
-          const their = theirs(port, command, depth, requests);
-          pairs.push([await ours(target, workload, depth), their]);
-        }
-      }
-      show(`${name} ${command.toUpperCase()} P=${depth}`, pairs);
+async function compare(
+  name: string,
+  { target, port }: Server,
+  command: string,
+  depth: number,
+): Promise<void> {
+  const workload = kvWorkload({ ...KV, mix: { [command]: 1 } });
+  // Warms both up, and tells how many requests fill the time.
+  const { perSecond } = await ours(target, workload, depth);
+  const requests = Math.max(10_000, Math.round(perSecond * seconds));
+  const pairs: (readonly [Run, Run])[] = [];
+  for (let round = 0; round < rounds; round++) {
+    if (round % 2 === 0) {
+      const our = await ours(target, workload, depth);
+      pairs.push([our, theirs(port, command, depth, requests)]);
+    } else {
+      const their = theirs(port, command, depth, requests);
+      pairs.push([await ours(target, workload, depth), their]);
     }
   }
+  show(`${name} ${command.toUpperCase()} P=${depth}`, pairs);
 }
 
 /** Mixed structures with checked replies beside plain GETs, both ours: what checking costs. */
@@ -150,17 +160,56 @@ async function compareStructures(target: Target): Promise<void> {
   show("zset mix / own GET", pairs);
 }
 
-console.log(`${rounds} rounds of ${seconds} s, ${engine}, 50 connections, 100,000 keys, 64 bytes`);
-{
-  await using server = await startLocalServer({ engine, core: 0 });
+interface Server extends AsyncDisposable {
+  readonly target: Target;
+  readonly port: number;
+}
+
+async function startEngine(): Promise<Server> {
+  const server = await startLocalServer({ engine, core: 0 });
   execFileSync("valkey-benchmark", [
-    ...["-p", String(server.port), "-n", "2000000", "-r", "100000", "-d", "64", "-P", "64"],
+    ...[
+      "-p",
+      String(server.port),
+      "-n",
+      "2000000",
+      "-r",
+      "100000",
+      "-d",
+      String(KV_BYTES),
+      "-P",
+      "64",
+    ],
     ...["-t", "set", "-q"],
   ]);
-  await compare(engine, server.target, server.port);
-  await compareStructures(server.target);
+  return server;
 }
-{
-  await using server = await startNullServer(64, ["taskset", "-c", "0"]);
-  await compare("null", server.target, server.port);
+
+async function runCell(cell: string): Promise<void> {
+  const [name = "", command = "", depth = ""] = cell.split(" ");
+  await using server = await (name === "null"
+    ? startNullServer(KV_BYTES, ["taskset", "-c", "0"])
+    : startEngine());
+  if (command === "zset") await compareStructures(server.target);
+  else await compare(name, server, command, Number(depth));
+}
+
+function allCells(): readonly string[] {
+  const kv = (name: string): readonly string[] =>
+    [1, 16, 100].flatMap((depth) => ["get", "set"].map((each) => `${name} ${each} ${depth}`));
+  return [...kv(engine), `${engine} zset`, ...kv("null")];
+}
+
+if (values.cell === undefined) {
+  console.log(
+    `${rounds} rounds of ${seconds} s, ${engine}, 50 connections, 100,000 keys, ${KV_BYTES} bytes`,
+  );
+  for (const cell of allCells()) {
+    const words = [...process.execArgv, fileURLToPath(import.meta.url)];
+    spawnSync(process.execPath, [...words, ...process.argv.slice(2), "--cell", cell], {
+      stdio: "inherit",
+    });
+  }
+} else {
+  await runCell(values.cell);
 }

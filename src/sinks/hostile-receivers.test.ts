@@ -113,7 +113,8 @@ describe.each(Object.entries(KINDS))("%s, when its receiver", (_, declared) => {
       await expect
         .poll(async () => (await statusOf(served))?.failures, { timeout: 20_000, message: name })
         .toBeGreaterThan(failures + 1);
-      // Requests that were on their way before may be the ones that failed: wait for one of its own.
+      // Requests that were on their way before may be the ones that failed: wait for one of its
+      // own.
       await expect
         .poll(() => receiver.all.length, { timeout: 20_000, message: name })
         .toBeGreaterThan(length);

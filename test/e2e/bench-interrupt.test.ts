@@ -46,8 +46,9 @@ async function pressing(
   line: string,
   keys: readonly { readonly key: string; readonly when: () => Promise<boolean> }[],
 ): Promise<number | null> {
-  // `script` gives the line a terminal; `-e` gives its exit code back. Without `exec`, a shell of Debian's stays above
-  // the benchmark, hears of the key as well and ends as one that was interrupted, whatever the benchmark ended with.
+  // `script` gives the line a terminal; `-e` gives its exit code back. Without `exec`, a shell of
+  // Debian's stays above the benchmark, hears of the key as well and ends as one that was
+  // interrupted, whatever the benchmark ended with.
   const child = spawn("script", ["-qec", `exec ${line}`, "/dev/null"], {
     env: { ...process.env, SHELL: "/bin/sh" },
     stdio: ["pipe", "pipe", "pipe"],

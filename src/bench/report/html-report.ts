@@ -132,7 +132,8 @@ function card(title: string, content: Markup | null, note: string | null): Marku
   </section>`;
 }
 
-const HEADS = ["op/s", "p50", "p90", "p99", "p99.9", "max", "errors"] as const;
+const LATENCIES = ["mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"] as const;
+const HEADS = ["op/s", ...LATENCIES, "errors"] as const;
 const COST_HEADS = ["server CPU/op", "client CPU/op"] as const;
 
 function figuresTable({ lanes }: ReportGroup): Markup {
@@ -167,8 +168,9 @@ function laneRow({ name, rate, result }: ReportLane): Markup {
 type Latency = BenchResult["stats"]["latency_ms"];
 
 function figureCells(rate: number, latency: Latency, errors: number): readonly Markup[] {
-  const { p50, p90, p99, p99_9, max } = latency;
-  const cells = [showRate(rate), ...[p50, p90, p99, p99_9, max].map(showMs), showWhole(errors)];
+  const { mean, p50, p90, p95, p99, p99_9, p99_99, max } = latency;
+  const latencies = [mean, p50, p90, p95, p99, p99_9, p99_99, max].map(showMs);
+  const cells = [showRate(rate), ...latencies, showWhole(errors)];
   return cells.map((cell) => html`<td>${cell}</td>`);
 }
 

@@ -21,10 +21,10 @@ export function markdownSummary(model: ReportModel): string {
 }
 
 function groupTable({ title, lanes }: ReportGroup): string {
-  const head = ["target", "engine", "op/s", "p50", "p99", "p99.9", "max", "errors"];
+  const head = ["target", "engine", "op/s", "p50", "p99", "p99.9", "p99.99", "max", "errors"];
   const rows = lanes.map(({ name, engine, rate, result }) => {
-    const { p50, p99, p99_9, max } = result.stats.latency_ms;
-    const latencies = [p50, p99, p99_9, max].map(showMs);
+    const { p50, p99, p99_9, p99_99, max } = result.stats.latency_ms;
+    const latencies = [p50, p99, p99_9, p99_99, max].map(showMs);
     return [name, engine, showRate(rate.value), ...latencies, showWhole(result.errors.total)];
   });
   const line = (cells: readonly string[]): string =>

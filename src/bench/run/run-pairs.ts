@@ -17,6 +17,7 @@ import { describeRun } from "./describe-run.ts";
 import { readEnvironment, readMachineTime, stealBetween } from "./environment.ts";
 import { openLoad, setUp } from "./stand.ts";
 import { type RunPlan } from "./run-plan.ts";
+import { type Turns, turnsFor, type TurnsWanted } from "./turns.ts";
 
 export interface PairedTarget {
   readonly plan: RunPlan;
@@ -25,17 +26,15 @@ export interface PairedTarget {
   readonly pinning: string | null;
 }
 
-export interface PairOptions {
+export interface PairOptions extends TurnsWanted {
   readonly targets: readonly PairedTarget[];
-  readonly pairs: number;
-  readonly sliceMs: number;
   readonly seed: number;
   /** Shared by the workloads of one comparison; a new one where it is left out. */
   readonly pairId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onFill?: (name: string, done: number, total: number) => void;
-  /** After each pair: how many are done, and the slices of it. */
-  readonly onPair?: (done: number, slices: readonly PairSlice[]) => void;
+  /** After each pair: how many are done, how many there will be, and the slices of it. */
+  readonly onPair?: (done: number, total: number, slices: readonly PairSlice[]) => void;
 }
 
 export interface PairSlice {
@@ -50,6 +49,8 @@ interface Side {
   readonly meter: ServerMeter;
   readonly facts: ServerFacts;
   readonly fill: LoadOutcome | undefined;
+  /** Operations a second in the warm-up. */
+  readonly warmRate: number;
   readonly first: ServerReading;
   readonly outcomes: LoadOutcome[];
   readonly slices: ResultSlice[];
@@ -65,14 +66,17 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
   const sides: Side[] = [];
   for (const target of options.targets) sides.push(await openSide(target, options, lifetime));
   const pairId = options.pairId ?? randomUUID();
+  const pace = options.targets[0]?.plan.pace ?? { kind: "closed" };
+  const turns = turnsFor(options, pace, Math.min(...sides.map(({ warmRate }) => warmRate)));
   const timeBefore = readMachineTime();
   const random = new Random(options.seed, 77);
   let done = 0;
   const isStopped = (): boolean => options.signal?.aborted === true;
-  while (done < options.pairs && (done === 0 || !isStopped())) {
+  while (done < turns.pairs && (done === 0 || !isStopped())) {
     const order = shuffled(sides, random);
     const ran = [];
-    for (const side of order) ran.push(await runSlice(side, done, ran.length, options));
+    for (const side of order)
+      ran.push(await runSlice(side, done, ran.length, turns.sliceMs, options.signal));
     // A pair that was broken off compares a part of one with the whole of another.
     if (isStopped() && done > 0) break;
     ran.forEach(({ outcome, slice }, index) => {
@@ -82,6 +86,7 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
     done += 1;
     options.onPair?.(
       done,
+      turns.pairs,
       ran.map(({ slice }, index) => ({
         name: order[index]?.target.plan.target.name ?? "",
         perSecond: slice.requests / slice.seconds,
@@ -92,7 +97,7 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
   const results = [];
   for (const side of sides) {
     const after = await side.meter.read();
-    results.push(describeSide(side, after, { pairId, done, stealShare, options }));
+    results.push(describeSide(side, after, { pairId, done, stealShare, turns }));
   }
   for (const { target, load } of sides) {
     if (target.plan.isCleaned) await cleanKeys(load, target.plan.workload);
@@ -114,7 +119,7 @@ async function openSide(
   const fill = plan.isFilled
     ? await fillKeys(load, plan.workload, { signal, onProgress })
     : undefined;
-  await load.run({
+  const warmUp = await load.run({
     pace: plan.pace,
     durationMs: plan.warmupMs,
     requests: Number.POSITIVE_INFINITY,
@@ -122,14 +127,17 @@ async function openSide(
     signal,
   });
   const first = await meter.read();
-  return { target, load, meter, facts, fill, first, outcomes: [], slices: [] };
+  const warmed = warmUp.operations.reduce((sum, { succeeded }) => sum + succeeded, 0);
+  const warmRate = warmUp.elapsedMs > 0 ? (warmed / warmUp.elapsedMs) * 1000 : 0;
+  return { target, load, meter, facts, fill, warmRate, first, outcomes: [], slices: [] };
 }
 
 async function runSlice(
   { target, load, meter }: Side,
   pair: number,
   position: number,
-  { sliceMs, signal }: PairOptions,
+  sliceMs: number,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly outcome: LoadOutcome; readonly slice: ResultSlice }> {
   const before = await meter.read();
   const outcome = await load.run({
@@ -163,16 +171,16 @@ interface SideFacts {
   readonly pairId: string;
   readonly done: number;
   readonly stealShare: number | null;
-  readonly options: PairOptions;
+  readonly turns: Turns;
 }
 
 function describeSide(
   { target, facts, fill, first, outcomes, slices }: Side,
   after: ServerReading,
-  { pairId, done, stealShare, options }: SideFacts,
+  { pairId, done, stealShare, turns }: SideFacts,
 ): BenchResult {
   const { plan, twinOf, pinning } = target;
-  const isPartial = done < options.pairs;
+  const isPartial = done < turns.pairs;
   const outcome = joinOutcomes(outcomes);
   const result = describeRun({
     plan,
@@ -187,7 +195,7 @@ function describeSide(
   return {
     ...result,
     pair_id: pairId,
-    config: { ...result.config, twin_of: twinOf, pairs: done, slice_ms: options.sliceMs },
+    config: { ...result.config, twin_of: twinOf, pairs: done, slice_ms: turns.sliceMs },
     stats: { ...result.stats, slices },
   };
 }

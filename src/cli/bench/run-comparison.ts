@@ -12,16 +12,15 @@ import { writeResult } from "../../bench/result/result-file.ts";
 import { type BenchResult } from "../../bench/result/result.ts";
 import { type PairedTarget, runPairs } from "../../bench/run/run-pairs.ts";
 import { showCount, showMany } from "../figures.ts";
+import { type TurnsWanted } from "../../bench/run/turns.ts";
 import { type Output } from "../output.ts";
 import { type Terminal } from "../terminal.ts";
 import { openPage } from "./open-page.ts";
 import { resultName } from "./result-name.ts";
 
-export interface ComparisonRun {
+export interface ComparisonRun extends TurnsWanted {
   /** The targets of each workload; workloads run one after the other. */
   readonly workloads: readonly (readonly PairedTarget[])[];
-  readonly pairs: number;
-  readonly sliceMs: number;
   readonly seed: number;
   readonly minEffect: number;
   /** Folder of result files; null for none. */
@@ -63,7 +62,7 @@ export async function runComparison(run: ComparisonRun): Promise<void> {
 }
 
 async function runShown(
-  { workloads, pairs, sliceMs, seed, terminal, output }: ComparisonRun,
+  { workloads, pairs, sliceMs, measuredMs, seed, terminal, output }: ComparisonRun,
   targets: readonly PairedTarget[],
   pairId: string,
   index: number,
@@ -75,6 +74,7 @@ async function runShown(
     targets,
     pairs,
     sliceMs,
+    measuredMs,
     seed,
     pairId,
     signal: terminal.signal,
@@ -84,13 +84,13 @@ async function runShown(
         text: `making keys of ${name}, ${showCount(done)} of ${showCount(total)}`,
       });
     },
-    onPair: (done, slices) => {
+    onPair: (done, total, slices) => {
       const rates = slices
         .toSorted((left, right) => (left.name < right.name ? -1 : 1))
         .map(({ name, perSecond }) => `${name} ${showCount(Math.round(perSecond))} op/s`);
       progress.update({
         done,
-        total: pairs,
+        total,
         text: `${showMany(done, "pair")}  ${rates.join("  ")}`,
       });
     },

@@ -1,5 +1,4 @@
 /** `kurobe bench compare`: which of two engines is faster, as far as this machine can tell. */
-import { type Pace } from "../../bench/load/run-lanes.ts";
 import { Lifetime } from "../../core/lifetime.ts";
 import { COMPARED_LOAD_OPTIONS, COMPARED_WORKLOAD_OPTIONS } from "../bench/comparison-options.ts";
 import { OPEN_OPTION } from "../bench/open-page.ts";
@@ -27,13 +26,13 @@ export const benchCompare = defineCommand({
       kind: "text",
       value: "n",
       prose: "Pairs of slices.",
-      defaultProse: "100, 40 where there are several workloads",
+      defaultProse: "as many as 10 s a target hold, 4 s where there are several workloads",
     },
     slice: {
       kind: "text",
       value: "time",
       prose: "Length of a slice.",
-      defaultProse: "100ms, longer at rates below 10,000 a second",
+      defaultProse: "25ms, longer where p99 needs more operations",
     },
     warmup: {
       kind: "text",
@@ -92,11 +91,10 @@ export const benchCompare = defineCommand({
     const { runComparison } = await import("../bench/run-comparison.ts");
     const chosen = await readComparedWorkloads(options, terminal);
     const load = readComparedLoad(options, readLengthMs("warmup", options.warmup ?? "1s"));
-    const usualMs = `${sliceMsFor(load.pace)}ms`;
-    const usualPairs = chosen.length > 1 ? "40" : "100";
     const shared = {
-      pairs: readCount("pairs", options.pairs ?? usualPairs, 1, 100_000),
-      sliceMs: readLengthMs("slice", options.slice ?? usualMs),
+      pairs: given(options.pairs, (text) => readCount("pairs", text, 1, 100_000)),
+      sliceMs: given(options.slice, (text) => readLengthMs("slice", text)),
+      measuredMs: chosen.length > 1 ? 4000 : 10_000,
       minEffect: readShare("min-effect", options["min-effect"] ?? "2%"),
       seed: load.seed,
       folder: options["no-output"] ? null : (options.output ?? "bench-results"),
@@ -115,13 +113,6 @@ export const benchCompare = defineCommand({
   },
 });
 
-const SLICE_MS = 100;
-const MAX_SLICE_MS = 2000;
-/** p99 of a slice needs 1,000 operations. */
-const SLICE_OPERATIONS = 1100;
-
-function sliceMsFor(pace: Pace): number {
-  if (pace.kind === "closed") return SLICE_MS;
-  const neededMs = Math.ceil((SLICE_OPERATIONS / pace.perSecond) * 1000);
-  return Math.min(MAX_SLICE_MS, Math.max(SLICE_MS, neededMs));
+function given(text: string | undefined, read: (text: string) => number): number | undefined {
+  return text === undefined ? undefined : read(text);
 }

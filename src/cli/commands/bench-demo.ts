@@ -6,9 +6,8 @@ import { OPEN_OPTION } from "../bench/open-page.ts";
 import { type TARGET_OPTIONS } from "../bench/target-options.ts";
 import { defineCommand, type OptionValues } from "../command.ts";
 
-/** Three lanes of 120 slices of 100 ms: 36 s, and some to fill and warm up. */
-const PAIRS = 120;
-const SLICE_MS = 100;
+/** Three lanes of it: 36 s, and some to fill and warm up. */
+const MEASURED_MS = 12_000;
 const WARMUP_MS = 1000;
 
 export const benchDemo = defineCommand({
@@ -43,8 +42,7 @@ export const benchDemo = defineCommand({
     const chosen = await readKvPlan({}, `kurobe:${randomBytes(4).toString("hex")}:`);
     await runComparison({
       workloads: [pairedTargets(lanes, load, chosen)],
-      pairs: PAIRS,
-      sliceMs: SLICE_MS,
+      measuredMs: MEASURED_MS,
       minEffect: 0.02,
       seed: 1,
       folder: options.output ?? "bench-results",
