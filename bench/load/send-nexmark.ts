@@ -17,6 +17,8 @@ import {
 export interface SendNexmark {
   readonly target: Omit<Target, "dataset">;
   readonly lanes: readonly (readonly NexmarkBody[])[];
+  /** The dataset that bids go to. */
+  readonly bids: "bid" | "arriving_bid";
 }
 
 export interface SentNexmark {
@@ -27,7 +29,7 @@ export interface SentNexmark {
   readonly refused: number;
 }
 
-serveParent<SendNexmark, SentNexmark>(async ({ target, lanes }) => {
+serveParent<SendNexmark, SentNexmark>(async ({ target, lanes, bids }) => {
   const url = new URL(target.url);
   const ready = await Promise.all(
     lanes.map(async (bodies, lane) => ({
@@ -52,7 +54,7 @@ serveParent<SendNexmark, SentNexmark>(async ({ target, lanes }) => {
   async function sendBody(lane: (typeof ready)[number], kind: Kind, body: Buffer): Promise<void> {
     const connection = lane.connections.get(kind);
     if (connection === undefined) throw new Error(`no connection for ${kind}`);
-    const to = { ...target, dataset: kind };
+    const to = { ...target, dataset: kind === "bid" ? bids : kind };
     const head = rowsHead(to, CONTENT_TYPES.parquet, body.length, lane.named);
     const { answer, refused } = await sendRows(connection, head, body);
     totals.accepted += answer.accepted;

@@ -17,6 +17,9 @@ export interface BatchQuery {
    * and not in a benchmark that sends over several connections.
    */
   readonly byArrival?: readonly string[];
-  /** False where a result is never twice the same, so that only the tests can tell it is right. */
-  readonly isMeasured?: false;
+  /**
+   * Where a result is never twice the same, so that only the tests can tell that it is right: what
+   * the benchmark compares instead.
+   */
+  readonly sum?: Pick<BatchQuery, "columns" | "sql"> & { readonly kurobe: string };
 }
