@@ -71,7 +71,10 @@ const open = (spec: Omit<AlertSpec, "on">): Promise<Served> =>
 const MINUTE_MS = 60_000;
 const START_MS = Date.UTC(2026, 0, 1, 12);
 
-/** One row a minute and page; `null` leaves the minute out. A last row closes the last minute. */
+/**
+ * One row a minute and page; `null` leaves the minute out. A last row closes the last minute, and
+ * all results have been judged.
+ */
 async function send(
   served: Served,
   fromMinute: number,
@@ -84,6 +87,7 @@ async function send(
   lines.push(line(fromMinute + values.length, "clock", 0));
   const response = await served.post("/v1/datasets/views/rows", lines.join("\n"));
   expect(response.status).toBe(200);
+  await served.platform.engine.tick();
 }
 
 function line(minute: number, page: string, value: number): string {
@@ -96,7 +100,7 @@ async function history(served: Served, page = "home"): Promise<readonly string[]
   await using connection = await served.platform.database.connect();
   const rows = (await connection.values(
     sql`SELECT epoch_ms(changed_at), state, notify, suppressed FROM spike
-         WHERE page = ${page} ORDER BY changed_at`,
+         WHERE page = ${page} ORDER BY changed_at, state`,
   )) as [bigint, string, boolean, string | null][];
   return rows.map(([at, state, notify, suppressed]) => {
     const star = notify ? "" : `* ${suppressed ?? ""}`.trimEnd();
@@ -142,6 +146,19 @@ describe("an alert", () => {
     expect(histories[1]).toEqual(histories[0]);
     expect(histories[2]).toEqual(histories[0]);
     expect(histories[0]?.length).toBeGreaterThan(4);
+  });
+
+  it("judges a correction by itself, without anything else having to come", async () => {
+    await using served = await open({ when: threshold({ of: "n", above: 100 }) });
+    const post = (text: string): Promise<Response> => served.post("/v1/datasets/views/rows", text);
+    await post([line(0, "home", 90), line(1, "clock", 0)].join("\n"));
+    await expect.poll(() => history(served)).toEqual([]);
+    await post(line(0, "home", 60));
+    await expect.poll(() => history(served)).toEqual(["1 firing"]);
+    await post(line(0, "home", -80));
+    await expect.poll(() => history(served)).toEqual(["1 firing", "1 resolved"]);
+    await receiver.until(() => receiver.taken.length >= 2);
+    expect(toldOf()).toEqual(["firing", "resolved"]);
   });
 
   it("finds a page whose views grow by 500 percent", async () => {
@@ -249,6 +266,7 @@ describe("who hears of an alert", () => {
       "/v1/datasets/views/rows",
       lines.map((one) => JSON.stringify(one)).join("\n"),
     );
+    await served.platform.engine.tick();
     expect((await history(served))[0]).toMatch(/firing\* stale$/);
   });
 

@@ -1,5 +1,9 @@
-/** A stage that watches window results, and keeps what is pending and firing, group by group. */
-import { type AppliedRows, type Stage } from "../engine/stage.ts";
+/**
+ * A stage that watches window results, and keeps what is pending and firing, group by group.
+ * Results are judged at ticks alone: these are entries of the log, so what an alert sees of a
+ * result and of its corrections does not depend on how entries were grouped.
+ */
+import { type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
 import { type AlertPlan } from "../plan/alert-plan.ts";
 import { canonicalJson } from "../plan/fingerprint.ts";
@@ -52,14 +56,15 @@ export class Alerts implements Stage {
   readonly #plans: readonly AlertPlan[];
   #states = new Map<string, AlertState>();
   #draft = new Map<string, AlertState>();
+  #nextSeqOf: (table: string) => number = () => 1;
 
   constructor(plan: Plan) {
     this.#plans = plan.alerts;
   }
 
-  async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
-    await this.#look(tx, rows.receivedAtUs);
-    return [];
+  /** Results wait for the tick that follows them. */
+  apply(): Promise<readonly number[]> {
+    return Promise.resolve([]);
   }
 
   async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
@@ -157,8 +162,14 @@ export class Alerts implements Stage {
     this.#draft = new Map();
   }
 
-  /** When a tick would find a group absent, by received time; null when none would. */
+  /** Whether results have come since the last tick. */
+  get hasNews(): boolean {
+    return this.#plans.some((plan) => this.#nextSeqOf(plan.on) > this.#stateOf(plan).nextSeq);
+  }
+
+  /** When a tick would judge results or find a group absent, by received time; null: none would. */
   nextTickUs(): bigint | null {
+    if (this.hasNews) return 0n;
     let next: number | null = null;
     for (const plan of this.#plans) {
       if (plan.condition.kind !== "absent") continue;
@@ -193,6 +204,7 @@ export class Alerts implements Stage {
 
   /** A new alert looks at results from now on; so does one whose window is computed anew. */
   opened(nextSeqOf: (table: string) => number): void {
+    this.#nextSeqOf = nextSeqOf;
     for (const { name, on } of this.#plans) {
       const nextSeq = nextSeqOf(on);
       const state = this.#states.get(name) ?? emptyState(nextSeq);

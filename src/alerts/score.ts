@@ -31,15 +31,20 @@ export async function windowEnds(
   return rows.map(({ end }) => Number(end));
 }
 
-/** Results of windows that are over: early ones, of revision 0, are not judged. */
+/**
+ * Results of windows that are over, each as it is now: how many corrections came one after the
+ * other depends on how rows were grouped. Early ones, of revision 0, are not judged.
+ */
 function finalSince(tx: Transaction, plan: AlertPlan, fromSeq: number): Sql {
   const table = tx.table(plan.on);
   const names = sql.join(table.columnNames.map((name) => sql.id(name)));
+  const key = sql.join(table.stored.plan.key.map((name) => sql.id(name)));
   return sql`(SELECT ${names} FROM ${table.written({ afterSeq: fromSeq - 1 })} AS w
-    WHERE revision > 0)`;
+    WHERE revision > 0
+    QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY _seq DESC) = 1)`;
 }
 
-/** By the end of their windows, then by group, then in the order in which they were published. */
+/** By the end of their windows, then by group. */
 export async function scoreResults(
   tx: Transaction,
   plan: AlertPlan,
@@ -143,11 +148,15 @@ async function deviationScore(
   const before = await resultsBefore(tx, plan, added, condition.overUs);
   const over = sql`to_microseconds(${sql.literal(condition.overUs)})`;
   const isZ = condition.kind === "zscore";
-  const center = isZ ? sql`avg(_v)` : sql`median(_v)`;
-  const spread = isZ ? sql`stddev_samp(_v)` : sql`mad(_v) / ${sql.literal(MAD_FACTOR)}`;
+  // Sums of floats end otherwise in another order, and rows lie as checkpoints and groups left
+  // them.
+  const center = isZ ? sql`avg(_v ORDER BY _at)` : sql`median(_v)`;
+  const spread = isZ
+    ? sql`stddev_samp(_v ORDER BY _at)`
+    : sql`mad(_v) / ${sql.literal(MAD_FACTOR)}`;
   const join = sql`LEFT JOIN (
       SELECT _r, count(_v) AS _n, ${center} AS _center, ${spread} AS _spread FROM (
-        SELECT n._seq AS _r, ${valueOf(condition.of, "h")} AS _v
+        SELECT n._seq AS _r, h.window_start AS _at, ${valueOf(condition.of, "h")} AS _v
           FROM ${added} AS n JOIN ${before} AS h
             ON h.window_start < n.window_start
            AND h.window_start >= n.window_start - ${over}${sameGroup(plan, "h", "n")}) AS v

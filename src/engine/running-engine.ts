@@ -29,7 +29,7 @@ import { engineStatus } from "./engine-status.ts";
 import { type Exported, type ExportOptions } from "./export.ts";
 import { type CheckpointHistory, type Commits } from "./history.ts";
 import { type Outcome } from "./outcome.ts";
-import { isFullDisk, Pipeline } from "./pipeline.ts";
+import { type Group, isFullDisk, Pipeline } from "./pipeline.ts";
 import { type TableReading } from "./reading.ts";
 import { type Stage } from "./stage.ts";
 import { deadLettersOf } from "./stored-tables.ts";
@@ -43,11 +43,13 @@ export interface EngineSettings {
   readonly memoryTableBytes: number;
 }
 
-/** The part of the window stage that the engine's clock needs. */
+/** What the engine's clock needs to know of the stages. */
 export interface Ticking {
   nextTickUs(): bigint | null;
   watermarkUs(dataset: string): bigint | null;
   readonly hasNewWindows: boolean;
+  /** What has just been applied waits for a tick, and somebody for what becomes of it. */
+  readonly isHurried: boolean;
 }
 
 export interface EngineParts {
@@ -107,7 +109,10 @@ export class RunningEngine implements Engine {
       decode: (name, batches) => stageBatches(this.plan, parts.decoder, name, batches),
       apply: async (group) => {
         await this.#makeRoom();
-        return parts.writer.apply(group);
+        const outcomes = await parts.writer.apply(group);
+        // A tick that leaves news is not followed by another one before the next beat.
+        if (parts.ticking.isHurried && !isTick(group)) this.#tickOnce(parts.clock.nowUs());
+        return outcomes;
       },
     });
     if (parts.ticking.hasNewWindows) void this.#tick(parts.clock.nowUs());
@@ -198,12 +203,7 @@ export class RunningEngine implements Engine {
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
     // Also while rows come in without a pause: early results of windows wait for ticks.
-    if (dueUs !== null && nowUs >= dueUs && !this.#isTicking) {
-      this.#isTicking = true;
-      void this.#tick(nowUs)
-        .catch(() => undefined)
-        .finally(() => (this.#isTicking = false));
-    }
+    if (dueUs !== null && nowUs >= dueUs) this.#tickOnce(nowUs);
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
@@ -224,6 +224,15 @@ export class RunningEngine implements Engine {
 
   async tick(): Promise<void> {
     await this.#tick(this.#parts.clock.nowUs());
+  }
+
+  /** Unless one is on its way. What fails is tried again at the next beat. */
+  #tickOnce(nowUs: bigint): void {
+    if (this.#isTicking || this.#state !== "running") return;
+    this.#isTicking = true;
+    void this.#tick(nowUs)
+      .catch(() => undefined)
+      .finally(() => (this.#isTicking = false));
   }
 
   #tick(receivedAtUs: bigint): Promise<unknown> {
@@ -382,6 +391,10 @@ export class RunningEngine implements Engine {
     await this.#parts.writer.idle();
     await this.#parts.lifetime[Symbol.asyncDispose]();
   }
+}
+
+function isTick({ entries }: Group): boolean {
+  return entries.every((one) => one.header.kind === "tick");
 }
 
 /**

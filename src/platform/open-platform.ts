@@ -152,6 +152,9 @@ function tickingOf(streams: StreamStage, windows: WindowStage, alerts: Alerts): 
     get hasNewWindows() {
       return windows.hasNewWindows || streams.hasNewStreams;
     },
+    get isHurried() {
+      return alerts.hasNews;
+    },
   };
 }
 
