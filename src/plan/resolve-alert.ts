@@ -140,7 +140,7 @@ function checkFixed(window: WindowPlan, problems: Problems): void {
   problems.add(
     "sessions, a window of the calendar, or one that does not divide a day",
     "a window of a fixed length that divides a day",
-    'against: "previous"',
+    window.kind === "session" ? 'threshold({ of: "n", above: 100 })' : 'against: "previous"',
   );
 }
 

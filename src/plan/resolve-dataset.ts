@@ -244,7 +244,7 @@ export function section(
 export function durationUs(value: unknown, minUs: number, problems: Problems): number | undefined {
   const us = typeof value === "string" ? parseDuration(value) : undefined;
   if (us !== undefined && us >= minUs) return us;
-  const expected = minUs > 0 ? "a duration longer than 0" : "a duration";
+  const expected = minUs > 0 ? "a duration longer than 0" : "a duration, 0 or longer";
   return problems.add(show(value), expected, DURATION_EXAMPLES);
 }
 

@@ -98,12 +98,15 @@ function resolveWithin(fields: Fields, base: JoinBase): WithinPlan {
   const { value, problems } = fields.raw("between");
   const bounds: readonly unknown[] = Array.isArray(value) && value.length === 2 ? value : [];
   const [fromUs, toUs] = bounds.map(signedUs);
-  if (fromUs === undefined || toUs === undefined || fromUs > toUs) {
+  if (fromUs === undefined || toUs === undefined) {
     problems.add(
       bounds.length === 2 ? `${show(bounds[0])} and ${show(bounds[1])}` : show(value),
       "the earliest and the latest time of the other row, from the row's own: at most 10 years",
       'between: ["-10m", "1h"]',
     );
+  } else if (fromUs > toUs) {
+    const [from, to] = [show(bounds[0]), show(bounds[1])];
+    problems.add(`${from} and ${to}`, "the earlier bound first", `between: [${to}, ${from}]`);
   }
   return { kind: "within", ...base, fromUs: fromUs ?? 0, toUs: toUs ?? 0 };
 }

@@ -256,7 +256,7 @@ describe("pairs within a bound", () => {
         two: of([bound(["0s", "1m"]), lookup(states, { on: { auction: "id" }, select: [] })]),
       }),
     ).toEqual([
-      'streams.turned.join[0].between: "1m" and "-1m" (between: ["-10m", "1h"])',
+      'streams.turned.join[0].between: "1m" and "-1m" (between: ["-1m", "1m"])',
       'streams.half.join[0].between: a list (between: ["-10m", "1h"])',
       'streams.long.join[0].between: "-30000d" and "0s" (between: ["-10m", "1h"])',
       'streams.replaced.join[0]: "states", whose rows are replaced (leave its key out, or take a lookup)',

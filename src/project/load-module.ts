@@ -77,6 +77,8 @@ async function bundle(path: string): Promise<Bundle> {
         __filename: "kurobe_path",
       },
       logLevel: "silent",
+      // The second of two windows of one name would silently take the place of the first.
+      logOverride: { "duplicate-object-key": "error" },
       plugins: [externalPackages, ownPlace],
     });
   } catch (error) {
