@@ -16,7 +16,7 @@ export const REPORT_STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-main { max-width: 920px; margin: 0 auto; padding: 36px 20px 60px; }
+main { max-width: 1040px; margin: 0 auto; padding: 36px 20px 60px; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 6px; letter-spacing: -0.01em; }
 h2 { font-size: 18px; margin: 36px 0 10px; letter-spacing: -0.005em; }
 h3 { font-size: 14px; margin: 24px 0 6px; }
@@ -61,14 +61,14 @@ svg .verdict .whisker { stroke: var(--tone); stroke-width: 2; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums;
   width: 100%; }
-th, td { text-align: right; padding: 5px 10px; border-top: 1px solid var(--line);
+th, td { text-align: right; padding: 5px 7px; border-top: 1px solid var(--line);
   white-space: nowrap; }
 th { font-weight: 600; } thead th { border-top: 0; color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.lane { text-align: left; }
 /* Names of cloud services are long: they break, so that figures stay in sight. */
 tbody th, td.lane { white-space: normal; overflow-wrap: anywhere;
-  min-width: 84px; max-width: 230px; }
+  min-width: 72px; max-width: 230px; }
 td.lane::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 2px;
   margin-right: 6px; background: var(--own); }
 td.text { white-space: normal; overflow-wrap: anywhere; }
