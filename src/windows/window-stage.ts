@@ -5,14 +5,7 @@ import { type DatasetPlan, type GridPlan, type Plan, type WindowPlan } from "../
 import { closedBoundary } from "./bucket.ts";
 import { afterRows, mayBeLate, needsRuns } from "./arrivals.ts";
 import { publishEarly, takeBackEarly } from "./early.ts";
-import {
-  earlyDueUs,
-  earlyFromState,
-  type EarlyProgress,
-  type EarlyState,
-  earlyToState,
-  NOTHING_EARLY,
-} from "./early-progress.ts";
+import { earlyDueUs } from "./early-progress.ts";
 import { followClosed, followCorrections } from "./follow.ts";
 import { runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
@@ -24,13 +17,16 @@ import {
   advanceSessions,
   publishEarlySessions,
   newSessions,
-  type SessionProgress,
   type SessionRound,
-  type SessionState,
-  sessionsFromState,
-  sessionsToState,
 } from "./sessions.ts";
 import { keepLateRows, type Publication, publishClosed, publishCorrections } from "./publish.ts";
+import {
+  NOTHING_CLOSED,
+  type WindowProgress,
+  windowFromState,
+  type WindowState,
+  windowToState,
+} from "./window-progress.ts";
 import {
   expire,
   nextExpiryUs,
@@ -40,36 +36,6 @@ import {
   type ProgressState,
   progressToState,
 } from "../streams/watermark.ts";
-
-interface WindowProgress {
-  /** All windows that end here or earlier are closed; null before the first one. */
-  readonly closedUntilUs: bigint | null;
-  readonly published: number;
-  readonly corrected: number;
-  /** Of a hopping window: the panes of what is open lie in their table. Not so after a restart. */
-  readonly hasPanes: boolean;
-  /** Of a session window. */
-  readonly sessions: SessionProgress | null;
-  /** Of a window with early results. */
-  readonly early: EarlyProgress;
-}
-
-const NOTHING_CLOSED: WindowProgress = {
-  closedUntilUs: null,
-  published: 0,
-  corrected: 0,
-  hasPanes: false,
-  sessions: null,
-  early: NOTHING_EARLY,
-};
-
-interface WindowState {
-  readonly closedUntilUs: string | null;
-  readonly published: number;
-  readonly corrected: number;
-  readonly sessions: SessionState | null;
-  readonly early?: Partial<EarlyState>;
-}
 
 interface WindowStageState {
   readonly datasets: Readonly<Record<string, ProgressState>>;
@@ -372,18 +338,7 @@ class EventTimeStage implements WindowStage {
         [...this.#progress].map(([name, progress]) => [name, progressToState(progress)]),
       ),
       windows: Object.fromEntries(
-        [...this.#windows].map(
-          ([name, { closedUntilUs, published, corrected, sessions, early }]) => [
-            name,
-            {
-              closedUntilUs: closedUntilUs === null ? null : String(closedUntilUs),
-              published,
-              corrected,
-              sessions: sessions === null ? null : sessionsToState(sessions),
-              early: earlyToState(early),
-            },
-          ],
-        ),
+        [...this.#windows].map(([name, progress]) => [name, windowToState(progress)]),
       ),
     };
   }
@@ -394,16 +349,7 @@ class EventTimeStage implements WindowStage {
       Object.entries(datasets).map(([name, one]) => [name, progressFromState(one)]),
     );
     this.#windows = new Map(
-      Object.entries(windows).map(([name, one]) => [
-        name,
-        {
-          ...one,
-          closedUntilUs: one.closedUntilUs === null ? null : BigInt(one.closedUntilUs),
-          hasPanes: false,
-          sessions: one.sessions === null ? null : sessionsFromState(one.sessions),
-          early: earlyFromState(one.early),
-        },
-      ]),
+      Object.entries(windows).map(([name, one]) => [name, windowFromState(one)]),
     );
     this.rollback();
   }
