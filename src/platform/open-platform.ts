@@ -27,6 +27,7 @@ import { Outbox, withoutDroppedSources } from "../sinks/outbox.ts";
 import { openSinks, type Sinks, type SinkStatus } from "../sinks/sinks.ts";
 import { sweep } from "../storage/sweep.ts";
 import { streamStage, type StreamStage, withStreams } from "../streams/streams.ts";
+import { type Backfills, openBackfills } from "../windows/backfills.ts";
 import { type LateRows, openLateRows } from "../windows/late-rows.ts";
 import { windowStage, type WindowStage, withoutDropped } from "../windows/window-stage.ts";
 
@@ -55,6 +56,8 @@ export interface PlatformDeps {
   readonly folder?: string;
   /** A receiver has begun, or stopped, to fail. */
   readonly onSinkTrouble?: ((status: SinkStatus) => void) | undefined;
+  /** How many rows a backfill takes at a time; tests take few. */
+  readonly backfillRows?: number | undefined;
 }
 
 export interface Platform extends AsyncDisposable {
@@ -69,6 +72,7 @@ export interface Platform extends AsyncDisposable {
   readonly sinks: Sinks;
   readonly alarms: Alarms;
   readonly lateRows: LateRows;
+  readonly backfills: Backfills;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
   /**
@@ -97,7 +101,9 @@ export async function openPlatform(
   const below: Below = { directory, disk, clock, log, settings, onRecovery: deps.onRecovery };
   const checkpoint = await changePlan(below, plan, found);
   const store = new CheckpointStore({ disk, clock, directory }, plan, log.logId, checkpoint);
-  const { engine, database, alerts, outbox } = opening.own(await openRooms(below, plan, store));
+  const { engine, database, windows, alerts, outbox } = opening.own(
+    await openRooms(below, plan, store),
+  );
   const ingest = openIngest(plan, { engine, limits: settings });
   const { environment = process.env, folder = dirname(directory), onSinkTrouble } = deps;
   const sinks = opening.own(
@@ -105,6 +111,14 @@ export async function openPlatform(
   );
   const connection = await database.connect();
   const lateRows = opening.own(openLateRows({ engine, connection }));
+  const backfills = opening.own(
+    openBackfills({
+      engine,
+      windows,
+      connection: await database.connect(),
+      rowsASlice: deps.backfillRows,
+    }),
+  );
   const lifetime = opening.move();
   return {
     plan,
@@ -118,6 +132,7 @@ export async function openPlatform(
     sinks,
     alarms: openAlarms({ engine, alerts, clock }),
     lateRows,
+    backfills,
     lost: lock.signal,
     warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),
@@ -137,6 +152,7 @@ interface Below {
 interface OpenRooms extends AsyncDisposable {
   readonly engine: Engine;
   readonly database: Database;
+  readonly windows: WindowStage;
   readonly alerts: Alerts;
   readonly outbox: Outbox;
 }
@@ -184,6 +200,7 @@ async function openRooms(below: Below, plan: Plan, store: CheckpointStore): Prom
   return {
     engine,
     database,
+    windows,
     alerts,
     outbox,
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),

@@ -67,7 +67,7 @@ export async function openRunningProject(
       },
     ),
   );
-  const { engine, ingest, database, sinks, alarms, lateRows } = platform;
+  const { engine, ingest, database, sinks, alarms, lateRows, backfills } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
   const sources = opening.own(openSources(plan, { ingest, directory: order.projectDirectory }));
   server.open({
@@ -79,6 +79,7 @@ export async function openRunningProject(
     sinks,
     alarms,
     lateRows,
+    backfills,
     verify: (options) => verifyPlatform(platform, options),
   });
   const lifetime = opening.move();

@@ -2,6 +2,7 @@
 import { type FastifyRequest } from "fastify";
 import { type z } from "zod";
 import { KurobeError } from "../core/errors.ts";
+import { parseInstant } from "../core/instant.ts";
 import { parseMediaType } from "./media-type.ts";
 import { announcedBytes, type BodyRoom, readBody } from "./request-body.ts";
 
@@ -74,4 +75,12 @@ export function checkedJson<T>(text: string, schema: z.ZodType<T>): T {
   throw new KurobeError("KRB_SERVE_BODY", `${where}${first?.message ?? "wrong body"}`, {
     details: { problems },
   });
+}
+
+/** A time of a command, in microseconds. Throws KRB_SERVE_BODY. */
+export function timeOf(name: string, text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  const us = parseInstant(text);
+  if (us !== undefined) return us;
+  throw new KurobeError("KRB_SERVE_BODY", `${name}: ${JSON.stringify(text)} is no time`);
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type JsonSchema } from "./openapi-rows.ts";
 import { RESULT_TYPES, SqlCommand } from "./routes/sql.ts";
 import { SilenceCommand } from "./routes/alerts.ts";
+import { BackfillBody } from "./routes/backfills.ts";
 import { CheckpointCommand } from "./routes/checkpoints.ts";
 import { LateCommand } from "./routes/late-rows.ts";
 import { LetterChoice } from "./routes/dead-letters.ts";
@@ -243,6 +244,38 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       ],
     ],
     problems: [400, 404],
+  },
+  "GET /v1/backfills": {
+    summary: "The last backfill of each window",
+    tag: "operate",
+    answers: [
+      [200, "How far each is, and what it has changed.", json(listOf("backfills", object))],
+    ],
+    problems: [],
+  },
+  "POST /v1/windows/{name}/backfill": {
+    summary: "Compute windows that are over again from all stored rows",
+    description: words(
+      "Newest first, a bounded number of rows at a time; what differs is published as a new",
+      "revision. It goes on when the connection is closed, and after a restart.",
+    ),
+    tag: "operate",
+    body: command(BackfillBody),
+    isBodyOptional: true,
+    answers: [
+      [
+        200,
+        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
+        { "application/x-ndjson": object },
+      ],
+    ],
+    problems: [400, 404, 409],
+  },
+  "DELETE /v1/windows/{name}/backfill": {
+    summary: "Cancel a backfill; what is computed stays",
+    tag: "operate",
+    answers: [[200, "How far it came.", json(object)]],
+    problems: [404],
   },
   "POST /v1/sql": {
     summary: "Ask SQL",

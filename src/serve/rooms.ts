@@ -11,6 +11,7 @@ export interface Rooms {
   readonly sinks: ServedSinks;
   readonly alarms: ServedAlarms;
   readonly lateRows: ServedLateRows;
+  readonly backfills: ServedBackfills;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /** Plain JSON; left out where nothing is read by itself. */
@@ -42,6 +43,27 @@ export interface ServedLateRows {
       readonly signal?: AbortSignal | undefined;
     },
   ): AsyncIterable<object>;
+}
+
+/** Windows that are computed again over what is stored. `Backfills` of `windows/` fits. */
+export interface ServedBackfills {
+  list(): readonly ServedBackfill[];
+  begin(
+    window: string,
+    range: { readonly fromUs?: bigint | undefined; readonly toUs?: bigint | undefined },
+  ): Promise<ServedBackfill>;
+  follow(window: string, signal: AbortSignal): AsyncIterable<ServedBackfill>;
+  cancel(window: string): Promise<ServedBackfill>;
+}
+
+export interface ServedBackfill {
+  readonly window: string;
+  readonly state: string;
+  readonly fromUs: bigint;
+  readonly toUs: bigint;
+  readonly nextUs: bigint;
+  readonly startedUs: bigint;
+  readonly changedUs: bigint;
 }
 
 /** What an operator can see of alerts and tell them. `Alarms` of `alerts/` fits. */

@@ -10,6 +10,7 @@ import { codedError, PROBLEM_TYPE, problemOf, problemText, retryAfterSeconds } f
 import { influxHandshakeRoutes } from "./influx/handshake.ts";
 import { lineWriteRoutes } from "./influx/line-write.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { backfillRoutes } from "./routes/backfills.ts";
 import { checkpointRoutes } from "./routes/checkpoints.ts";
 import { datasetRoutes } from "./routes/datasets.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
@@ -34,6 +35,7 @@ const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   datasetRoutes,
   deadLetterRoutes,
   lateRowRoutes,
+  backfillRoutes,
   sqlRoutes,
   liveRoutes,
   statusRoutes,

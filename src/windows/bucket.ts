@@ -112,7 +112,7 @@ export async function withBounds(
 }
 
 /** Twice modulo: SQL's remainder is negative before 1970. */
-function floorIndex(at: Sql, sizeUs: number): Sql {
+export function floorIndex(at: Sql, sizeUs: number): Sql {
   const size = sql.literal(sizeUs);
   const time = sql`epoch_us(${at})`;
   return sql`((${time} - ((${time} % ${size}) + ${size}) % ${size}) // ${size})`;

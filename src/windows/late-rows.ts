@@ -1,13 +1,13 @@
 /** What operators see of late rows, and how they are put back into the windows they missed. */
 import { formatDuration } from "../core/duration.ts";
 import { KurobeError } from "../core/errors.ts";
-import { Serial } from "../core/serial.ts";
-import { sql, type Sql } from "../core/sql.ts";
+import { sql } from "../core/sql.ts";
 import { type Connection } from "../duckdb/duckdb.ts";
 import { type Engine } from "../engine/engine.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
-import { NOTHING_RECOMPUTED, type Recomputed } from "./recompute.ts";
+import { NOTHING_RECOMPUTED, plus, type Recomputed } from "./recompute.ts";
+import { openStoredRows, type StoredRows } from "./stored-rows.ts";
 import { type WindowCommand } from "./window-command.ts";
 
 /** The late rows of one window that do not count in it. */
@@ -67,13 +67,7 @@ export interface LateRowsDeps {
 export function openLateRows({ engine, connection }: LateRowsDeps): LateRows {
   const { plan } = engine;
   const sources = [...plan.datasets, ...plan.streams];
-  const serial = new Serial();
-  const read = <T>(statement: Sql): Promise<T[]> =>
-    serial.run(async () => {
-      using lease = engine.relations.lease();
-      void lease;
-      return await connection.rows<T>(statement);
-    });
+  const stored = openStoredRows(engine, connection);
   const datasetOf = (name: string): DatasetPlan => {
     const found = sources.find((one) => one.name === name);
     if (found !== undefined) return found;
@@ -96,7 +90,7 @@ export function openLateRows({ engine, connection }: LateRowsDeps): LateRows {
     choice: LateChoice,
   ): AsyncGenerator<ReplayStep> {
     const slices: Slice[] = [];
-    for (const window of windows) slices.push(...(await slicesOf(read, dataset, window, choice)));
+    for (const window of windows) slices.push(...(await slicesOf(stored, dataset, window, choice)));
     const total = slices.reduce((sum, slice) => sum + slice.rows, 0);
     let done = 0;
     let sum = NOTHING_RECOMPUTED;
@@ -113,7 +107,7 @@ export function openLateRows({ engine, connection }: LateRowsDeps): LateRows {
     async list(name) {
       const datasets = name === undefined ? sources : [datasetOf(name)];
       const lists = datasets.map((dataset) =>
-        summaries(read, dataset, windowsOf(dataset, undefined)),
+        summaries(stored, dataset, windowsOf(dataset, undefined)),
       );
       return (await Promise.all(lists)).flat();
     },
@@ -121,22 +115,17 @@ export function openLateRows({ engine, connection }: LateRowsDeps): LateRows {
       const dataset = datasetOf(name);
       return replayAll(dataset, windowsOf(dataset, choice.window), choice);
     },
-    async [Symbol.asyncDispose]() {
-      await serial.idle();
-      await connection[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => stored[Symbol.asyncDispose](),
   };
 }
 
-type Read = <T>(statement: Sql) => Promise<T[]>;
-
 async function summaries(
-  read: Read,
+  stored: StoredRows,
   dataset: DatasetPlan,
   windows: readonly WindowPlan[],
 ): Promise<readonly LateSummary[]> {
   const at = sql.id(dataset.eventTime);
-  const rows = await read<{
+  const rows = await stored.read<{
     name: string;
     rows: bigint;
     windows: bigint;
@@ -179,12 +168,12 @@ interface Slice {
 
 /** The windows with late rows, cut into ranges that hold the writer for a bounded time. */
 async function slicesOf(
-  read: Read,
+  stored: StoredRows,
   dataset: DatasetPlan,
   window: WindowPlan,
   { fromUs = FIRST_US, toUs = LAST_US }: LateChoice,
 ): Promise<readonly Slice[]> {
-  const found = await read<{ start: bigint; end: bigint; rows: bigint }>(
+  const found = await stored.read<{ start: bigint; end: bigint; rows: bigint }>(
     sql`SELECT epoch_us(_window_start) AS start, max(epoch_us(_window_end)) AS "end",
                count(*) AS rows
           FROM rows.${sql.id(lateRowsOf(dataset.name))}
@@ -210,15 +199,6 @@ async function slicesOf(
     last.toUs = start + 1n;
   }
   return slices.map((slice) => ({ ...slice, window: window.name }));
-}
-
-export function plus(a: Recomputed, b: Recomputed): Recomputed {
-  return {
-    added: a.added + b.added,
-    corrected: a.corrected + b.corrected,
-    takenBack: a.takenBack + b.takenBack,
-    replayed: a.replayed + b.replayed,
-  };
 }
 
 function quoted(name: string): string {

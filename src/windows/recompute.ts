@@ -27,11 +27,6 @@ export interface Recomputing {
   readonly closedUntilUs: bigint;
   /** Only windows that some row came too late for. */
   readonly onlyLate: boolean;
-  /**
-   * The revision of a result where there was none. Late rows count, so it is 2 for a window that
-   * was published before without them.
-   */
-  readonly firstRevision: 1 | 2;
 }
 
 export interface Recomputed {
@@ -39,11 +34,21 @@ export interface Recomputed {
   readonly added: number;
   readonly corrected: number;
   readonly takenBack: number;
-  /** Late rows that count now. */
+  /** Late rows that count now; one of overlapping windows once for each range that is computed. */
   readonly replayed: number;
 }
 
 export const NOTHING_RECOMPUTED: Recomputed = { added: 0, corrected: 0, takenBack: 0, replayed: 0 };
+
+/** Of two ranges together. */
+export function plus(a: Recomputed, b: Recomputed): Recomputed {
+  return {
+    added: a.added + b.added,
+    corrected: a.corrected + b.corrected,
+    takenBack: a.takenBack + b.takenBack,
+    replayed: a.replayed + b.replayed,
+  };
+}
 
 /** A second time it changes nothing: results are equal, and no row is late any more. */
 export async function recompute(of: Recomputing): Promise<Recomputed> {
@@ -115,6 +120,10 @@ async function newResults(
   return sql`FROM ${groups} AS g WHERE _we <= ${timestamp(closedUntilUs)} ${chosen}`;
 }
 
+/**
+ * Where there was no result, it begins with revision 2: the window was over before, without the
+ * rows that count now.
+ */
 async function publishDifferences(of: Recomputing): Promise<Omit<Recomputed, "replayed">> {
   const { tx, window } = of;
   const names = byNames(window);
@@ -148,7 +157,7 @@ async function publishDifferences(of: Recomputing): Promise<Omit<Recomputed, "re
                  measures.map((name) => sql`, ${sql.id("g", name)} AS ${sql.id(name)}`),
                  "",
                )},
-               coalesce(nullif(o.revision, 0) + 1, ${sql.literal(of.firstRevision)}) AS _revision,
+               coalesce(nullif(o.revision, 0) + 1, 2) AS _revision,
                g._ws IS NULL AS _gone,
                ${isAlive} AS _was
           FROM temp._recomputed AS g FULL JOIN ${older} AS o

@@ -12,7 +12,10 @@ export interface WindowCommand {
   /** Starts of windows, half-open. */
   readonly fromUs: string;
   readonly toUs: string;
-  /** All windows of the range, or those that some row came too late for. */
+  /**
+   * All windows of the range, or those that some row came too late for. Sessions have counted every
+   * other row already, so that it is the same for them.
+   */
   readonly only: "all" | "late";
 }
 
@@ -22,23 +25,19 @@ export interface Commanded {
   readonly window: WindowPlan;
   readonly closedUntilUs: bigint;
   readonly sessions: SessionProgress | null;
-  /** Other windows read this one's results. */
-  readonly isRead: boolean;
 }
 
 export async function runWindowCommand(
   of: Commanded,
   { fromUs, toUs, only }: WindowCommand,
 ): Promise<{ readonly counts: Recomputed; readonly sessions: SessionProgress | null }> {
-  const { window, sessions, isRead, ...rest } = of;
+  const { window, sessions, ...rest } = of;
   const starts = { fromUs: BigInt(fromUs), toUs: BigInt(toUs) };
-  const onlyLate = only === "late";
   if (window.kind !== "session") {
-    const firstRevision = onlyLate || isRead ? 2 : 1;
-    const counts = await recompute({ ...rest, window, starts, onlyLate, firstRevision });
+    const counts = await recompute({ ...rest, window, starts, onlyLate: only === "late" });
     return { counts, sessions };
   }
-  if (sessions === null || !onlyLate) return { counts: NOTHING_RECOMPUTED, sessions };
+  if (sessions === null) return { counts: NOTHING_RECOMPUTED, sessions };
   const { longestUs, ...counts } = await replaySessions({ ...rest, window }, sessions, starts);
   return { counts, sessions: { ...sessions, longestUs } };
 }

@@ -6,6 +6,12 @@ import { closedBoundary } from "./bucket.ts";
 import { afterRows, mayBeLate, needsRuns } from "./arrivals.ts";
 import { publishEarly, takeBackEarly } from "./early.ts";
 import { earlyDueUs } from "./early-progress.ts";
+import {
+  type Backfill,
+  BackfillBook,
+  type BackfillCommand,
+  type BackfillState,
+} from "./backfill.ts";
 import { followClosed, followCorrections } from "./follow.ts";
 import { runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
@@ -40,6 +46,8 @@ import {
 interface WindowStageState {
   readonly datasets: Readonly<Record<string, ProgressState>>;
   readonly windows: Readonly<Record<string, WindowState>>;
+  /** Checkpoints of earlier versions lack it. */
+  readonly backfills?: Readonly<Record<string, BackfillState>>;
 }
 
 export interface WindowStage extends Stage {
@@ -48,6 +56,10 @@ export interface WindowStage extends Stage {
   watermarkUs(dataset: string): bigint | null;
   /** Whether some window has never looked at rows that are stored: a tick makes it catch up. */
   readonly hasNewWindows: boolean;
+  /** The last one of each window, as of the last commit. */
+  backfills(): readonly Backfill[];
+  /** All windows that end then or earlier are closed; null before the first one. */
+  closedUntilUs(window: string): bigint | null;
 }
 
 export function windowStage(plan: Plan): WindowStage {
@@ -63,6 +75,7 @@ class EventTimeStage implements WindowStage {
   #windows = new Map<string, WindowProgress>();
   #progressDraft = new Map<string, Progress>();
   #windowDraft = new Map<string, WindowProgress>();
+  readonly #backfills = new BackfillBook();
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -180,8 +193,27 @@ class EventTimeStage implements WindowStage {
     }
   }
 
-  async control(tx: Transaction, command: unknown): Promise<Recomputed> {
-    const asked = command as WindowCommand;
+  async control(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<Recomputed> {
+    const asked = command as WindowCommand | BackfillCommand;
+    const { window } = asked;
+    if (asked.kind === "recompute") return await this.#recompute(tx, asked);
+    if (asked.kind === "backfill_begin") this.#backfills.begin(asked, receivedAtUs);
+    if (asked.kind === "backfill_cancel") this.#backfills.cancel(window, receivedAtUs);
+    if (asked.kind !== "backfill_slice" || !this.#backfills.awaits(asked)) {
+      return NOTHING_RECOMPUTED;
+    }
+    const { fromUs, nextUs } = asked;
+    const slice = { kind: "recompute", window, fromUs, toUs: nextUs, only: "all" } as const;
+    const counts = await this.#recompute(tx, slice);
+    this.#backfills.advance(window, BigInt(fromUs), counts, receivedAtUs);
+    return counts;
+  }
+
+  backfills(): readonly Backfill[] {
+    return this.#backfills.list();
+  }
+
+  async #recompute(tx: Transaction, asked: WindowCommand): Promise<Recomputed> {
     const { window: name } = asked;
     const window = this.#plan.windows.find((one) => one.name === name);
     const dataset = this.#sources.find((one) => one.name === window?.from);
@@ -192,8 +224,7 @@ class EventTimeStage implements WindowStage {
       return NOTHING_RECOMPUTED;
     }
     const firstSeq = tx.nextSeq(name);
-    const isRead = this.#windowsOf(name).length > 0;
-    const of = { tx, dataset, window, closedUntilUs, sessions: before.sessions, isRead };
+    const of = { tx, dataset, window, closedUntilUs, sessions: before.sessions };
     const { counts, sessions } = await runWindowCommand(of, asked);
     this.#windowDraft.set(name, {
       ...before,
@@ -306,12 +337,14 @@ class EventTimeStage implements WindowStage {
   commit(): void {
     for (const [name, progress] of this.#progressDraft) this.#progress.set(name, progress);
     for (const [name, progress] of this.#windowDraft) this.#windows.set(name, progress);
+    this.#backfills.commit();
     this.rollback();
   }
 
   rollback(): void {
     this.#progressDraft = new Map();
     this.#windowDraft = new Map();
+    this.#backfills.rollback();
   }
 
   nextTickUs(): bigint | null {
@@ -332,6 +365,10 @@ class EventTimeStage implements WindowStage {
     return this.#progressOf(dataset).watermarkUs;
   }
 
+  closedUntilUs(window: string): bigint | null {
+    return this.#windows.get(window)?.closedUntilUs ?? null;
+  }
+
   state(): WindowStageState {
     return {
       datasets: Object.fromEntries(
@@ -340,11 +377,13 @@ class EventTimeStage implements WindowStage {
       windows: Object.fromEntries(
         [...this.#windows].map(([name, progress]) => [name, windowToState(progress)]),
       ),
+      backfills: this.#backfills.toState(),
     };
   }
 
   restore(state: unknown): void {
-    const { datasets, windows } = state as WindowStageState;
+    const { datasets, windows, backfills = {} } = state as WindowStageState;
+    this.#backfills.restore(backfills);
     this.#progress = new Map(
       Object.entries(datasets).map(([name, one]) => [name, progressFromState(one)]),
     );
@@ -381,8 +420,8 @@ class EventTimeStage implements WindowStage {
 
 /** The stage's state after datasets and windows were removed, or are to be computed again. */
 export function withoutDropped(state: unknown, dropped: ReadonlySet<string>): WindowStageState {
-  const { datasets, windows } = state as WindowStageState;
+  const { datasets, windows, backfills = {} } = state as WindowStageState;
   const kept = <T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
     Object.fromEntries(Object.entries(all).filter(([name]) => !dropped.has(name)));
-  return { datasets: kept(datasets), windows: kept(windows) };
+  return { datasets: kept(datasets), windows: kept(windows), backfills: kept(backfills) };
 }

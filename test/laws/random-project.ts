@@ -53,6 +53,8 @@ export type Step =
       readonly kind: "replay";
       readonly window: number;
       readonly minutes: readonly [number, number];
+      /** All windows of the range are computed again, which comes to the same. */
+      readonly isBackfill: boolean;
     }
   | { readonly kind: "checkpoint" }
   | { readonly kind: "restart" };
@@ -457,6 +459,8 @@ const stepOf = (batch: fc.Arbitrary<SentBatch>): fc.Arbitrary<Step> =>
           kind: "replay",
           window,
           minutes: [from, to],
+          // Of all time the first window, of a part the second one.
+          isBackfill: from < 0 === (window === 0),
         })),
     },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "checkpoint" }) },

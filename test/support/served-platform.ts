@@ -9,6 +9,7 @@ import { resolveProject } from "../../src/plan/resolve.ts";
 import {
   openPlatform,
   type Platform,
+  type PlatformDeps,
   type PlatformSettings,
 } from "../../src/platform/open-platform.ts";
 import { verifyPlatform } from "../../src/platform/verify-platform.ts";
@@ -78,6 +79,7 @@ export interface ServedOptions {
   /** Kept after closing; without it a new one is made and removed again. */
   readonly directory?: string;
   readonly platform?: Partial<PlatformSettings>;
+  readonly deps?: PlatformDeps;
   readonly serve?: Partial<ServeSettings>;
   readonly query?: Partial<QueryLimits>;
   /** Wraps what the doors see of the rooms. */
@@ -112,8 +114,8 @@ export async function openServed(
   }
   const plan = resolveProject(definition);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory, ...options.platform };
-  const platform = opening.own(await openPlatform(plan, settings));
-  const { engine, ingest, database, sinks, alarms, lateRows } = platform;
+  const platform = opening.own(await openPlatform(plan, settings, options.deps));
+  const { engine, ingest, database, sinks, alarms, lateRows, backfills } = platform;
   const query = opening.own(
     await openQuery({
       database,
@@ -130,6 +132,7 @@ export async function openServed(
     sinks,
     alarms,
     lateRows,
+    backfills,
     verify: (verifying) => verifyPlatform(platform, verifying),
   };
   const rooms = options.wrap?.(real) ?? real;

@@ -1,10 +1,9 @@
 /** `kurobe late`: rows that came too late for their windows, and letting them count after all. */
-import { INSTANT_EXAMPLES, parseInstant } from "../../core/instant.ts";
-import { KurobeError } from "../../core/errors.ts";
 import { CLIENT_OPTIONS, clientFor } from "../client-options.ts";
 import { defineCommand } from "../command.ts";
 import { showCount, showElapsed, showMany, showTime } from "../figures.ts";
 import { readSteps } from "../read-steps.ts";
+import { timeOf } from "../time-option.ts";
 
 interface LateSummary {
   readonly dataset: string;
@@ -135,11 +134,3 @@ export const lateReplay = defineCommand({
     }
   },
 });
-
-/** The text as it was written, once it is known to be a time. */
-export function timeOf(option: string, text: string | undefined): string | undefined {
-  if (text === undefined || parseInstant(text) !== undefined) return text;
-  throw new KurobeError("KRB_CLI_USAGE", `${option} ${text} is no time`, {
-    hint: `Write it like ${INSTANT_EXAMPLES}.`,
-  });
-}

@@ -1,11 +1,9 @@
 /** Rows that came too late for their windows: which there are, and putting them back. */
 import { type FastifyInstance } from "fastify";
 import { z } from "zod";
-import { parseInstant } from "../../core/instant.ts";
-import { KurobeError } from "../../core/errors.ts";
 import { commandLimits } from "../command-limits.ts";
 import { type Door } from "../door.ts";
-import { readCommand } from "../json-body.ts";
+import { readCommand, timeOf } from "../json-body.ts";
 import { goneSignal } from "../stream-answer.ts";
 import { sendSteps } from "../step-lines.ts";
 import { isoTime } from "../time-text.ts";
@@ -42,11 +40,4 @@ export function lateRowRoutes(app: FastifyInstance, door: Door): void {
       return sendSteps(lateRows.replay(request.params.name, choice), request, reply);
     },
   );
-}
-
-function timeOf(name: string, text: string | undefined): bigint | undefined {
-  if (text === undefined) return undefined;
-  const us = parseInstant(text);
-  if (us !== undefined) return us;
-  throw new KurobeError("KRB_SERVE_BODY", `${name}: ${JSON.stringify(text)} is no time`);
 }
