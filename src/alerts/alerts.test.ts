@@ -336,6 +336,12 @@ describe("ten thousand groups", () => {
           when: threshold({ of: "n", above: 100 }),
           staleAfter: "3650d",
         }),
+        few: alert({
+          on: per_minute,
+          when: threshold({ of: "n", above: 100 }),
+          staleAfter: "3650d",
+          limit: { notifications: 100, per: "1h" },
+        }),
       },
       sinks: {
         hook: webhook({
@@ -360,6 +366,19 @@ describe("ten thousand groups", () => {
     const { alerts } = (await (await served.fetch("/v1/alerts")).json()) as {
       alerts: readonly unknown[];
     };
-    expect(alerts).toMatchObject([{ firing: 0, pending: 0 }]);
+    expect(alerts).toMatchObject([
+      { name: "few", firing: 0, pending: 0 },
+      { name: "spike", firing: 0, pending: 0 },
+    ]);
+    await using connection = await served.platform.database.connect();
+    const told = await connection.values(
+      sql`SELECT state, notify, suppressed, count(*) FROM few GROUP BY ALL ORDER BY ALL`,
+    );
+    expect(told).toEqual([
+      ["firing", false, "limit", 9900n],
+      ["firing", true, null, 100n],
+      ["resolved", false, null, 9900n],
+      ["resolved", true, null, 100n],
+    ]);
   });
 });

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { diskErrorCode } from "../core/disk.ts";
-import { KurobeError } from "../core/errors.ts";
+import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type Batch, type Staged } from "../decode/batch.ts";
 import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
 import { LINE_PROTOCOL } from "../plan/line-protocol.ts";
@@ -280,8 +280,9 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** Also for an error that says so of another one. */
+/** Also for an error that says so of another one, or of a file that DuckDB wrote. */
 export function isFullDisk(error: unknown): boolean {
   if (FULL_DISK.has(diskErrorCode(error))) return true;
+  if (isKurobeError(error) && FULL_DISK.has(String(error.details["systemCode"]))) return true;
   return error instanceof Error && error.cause !== undefined && isFullDisk(error.cause);
 }

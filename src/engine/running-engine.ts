@@ -203,7 +203,8 @@ export class RunningEngine implements Engine {
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
     // Also while rows come in without a pause: early results of windows wait for ticks.
-    if (dueUs !== null && nowUs >= dueUs) this.#tickOnce(nowUs);
+    // Whether a full disk has room again is found out by writing, also where nobody sends anything.
+    if (this.#isLogFull || (dueUs !== null && nowUs >= dueUs)) this.#tickOnce(nowUs);
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
@@ -248,10 +249,13 @@ export class RunningEngine implements Engine {
 
   async checkpoint(reason: string): Promise<CheckpointRecord> {
     const { checkpointer, clock, writer } = this.#parts;
+    const before = this.#lastPosition;
     this.#lastFreezeMs = clock.monotonicMs();
     this.#lastPosition = writer.appliedPosition;
     const record = await checkpointer.checkpoint(reason).catch((error: unknown) => {
       this.#isCheckpointFull = isFullDisk(error);
+      // The next one is due without another entry.
+      this.#lastPosition = before;
       throw error;
     });
     this.#isCheckpointFull = false;

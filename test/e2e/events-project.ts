@@ -12,6 +12,8 @@ export interface EventsOptions {
   readonly watermark?: string;
   /** Text of further fields of the dataset, each with its comma. */
   readonly fields?: string;
+  /** Text of further parts of the project, each with its comma. */
+  readonly more?: string;
 }
 
 export const PER_MINUTE = `
@@ -26,10 +28,11 @@ export const PER_MINUTE = `
 /** One dataset, `events`, and a window over it unless another text of windows is given. */
 export function eventsProject(options: EventsOptions = {}): string {
   const { columns = "", note = "column.text().nullable()", windows = PER_MINUTE } = options;
-  const { watermark = '{ outOfOrderness: "0s" }', fields = "" } = options;
+  const { watermark = '{ outOfOrderness: "0s" }', fields = "", more = "" } = options;
   return `
-import { column, count, dataset, defineProject, last, max, sum, tumbling } from "kurobe";
+import * as kurobe from "kurobe";
 
+const { column, count, dataset, defineProject, last, max, sum, tumbling } = kurobe;
 void max;
 export default defineProject({
   name: "events",
@@ -48,7 +51,7 @@ export default defineProject({
     }),
   },
   windows: {${windows}
-  },
+  },${more}
 });
 `;
 }
