@@ -123,6 +123,8 @@ class OpenDatabase implements Database {
 export { Connection, type Prepared, type Statement } from "./connection.ts";
 export { filePattern } from "./file-pattern.ts";
 export { ColumnVector, type Column } from "./column.ts";
+export { decimalReader, hugeReader, type NumberKind, numbersOf } from "./column-view.ts";
+export { portableReader } from "./portable-column.ts";
 export { type ColumnData, MAX_INLINE_TEXT_BYTES, type RowRange } from "./column-data.ts";
 export { type ResultChunk } from "./result.ts";
 export { type ResultStream } from "./stream.ts";

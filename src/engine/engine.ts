@@ -4,13 +4,13 @@
  */
 import { type BatchEntry, type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan, type Plan } from "../plan/plan.ts";
-import { type Change } from "./changes.ts";
+import { type Change, type ChangePage, type ChangesWanted } from "./changes.ts";
 import { type CheckpointRecord } from "./checkpointer.ts";
 import { type Exported, type ExportOptions } from "./export.ts";
 import { type DatasetCounts } from "./counters.ts";
 import { type Outcome } from "./outcome.ts";
 
-export { type Change, type JsonCell } from "./changes.ts";
+export { type Change, type ChangePage, type ChangesWanted, type JsonCell } from "./changes.ts";
 export { type Exported, type ExportOptions } from "./export.ts";
 export { type CheckpointRecord } from "./checkpointer.ts";
 export { type Outcome } from "./outcome.ts";
@@ -139,6 +139,8 @@ export interface Engine extends AsyncDisposable {
     table: string,
     options: { readonly afterSeq: number; readonly limit: number },
   ): Promise<readonly Change[]>;
+  /** The same within bounds, for who reads all of a table piece by piece. */
+  changePage(table: string, wanted: ChangesWanted): Promise<ChangePage>;
 
   /** The `seq` that the newest change of a stored table can have; 0 before the first one. */
   lastSeq(table: string): number;

@@ -2,7 +2,7 @@
 import { KurobeError } from "../core/errors.ts";
 import { Serial } from "../core/serial.ts";
 import { type Connection, type Database } from "../duckdb/duckdb.ts";
-import { type Change, readChanges } from "./changes.ts";
+import { type ChangePage, type ChangesWanted, readChanges } from "./changes.ts";
 import { type EngineRelations } from "./engine.ts";
 import { type Exported, exportSettled, type ExportOptions } from "./export.ts";
 import { type Table } from "./table.ts";
@@ -40,14 +40,11 @@ export class TableReading implements AsyncDisposable {
     return new TableReading([reader, exporter], staging, tables, relations);
   }
 
-  async changes(
-    table: string,
-    options: { readonly afterSeq: number; readonly limit: number },
-  ): Promise<readonly Change[]> {
+  async changes(table: string, wanted: ChangesWanted): Promise<ChangePage> {
     using lease = this.#relations.lease();
     void lease;
     const found = this.#table(table);
-    return await this.#reads.run(() => readChanges(this.#reader, found, options));
+    return await this.#reads.run(() => readChanges(this.#reader, found, wanted));
   }
 
   async exportSettled(table: string, options: ExportOptions): Promise<Exported | null> {

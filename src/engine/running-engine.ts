@@ -11,7 +11,7 @@ import { type LineProtocolReader } from "../decode/line-protocol/line-body.ts";
 import { type BodyFormat, type EntryHeader } from "../log/entry.ts";
 import { type Log } from "../log/log.ts";
 import { type Plan } from "../plan/plan.ts";
-import { type Change } from "./changes.ts";
+import { type Change, type ChangePage, type ChangesWanted } from "./changes.ts";
 import { type Checkpointer, type CheckpointRecord } from "./checkpointer.ts";
 import { type CheckpointStore } from "./checkpoint-store.ts";
 import { batchesOf, type Control, encodeControl, orderIn, stageBatches } from "./control.ts";
@@ -282,11 +282,16 @@ export class RunningEngine implements Engine {
     return answer;
   }
 
-  changes(
+  async changes(
     table: string,
-    options: { readonly afterSeq: number; readonly limit: number },
+    { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
   ): Promise<readonly Change[]> {
-    return this.#parts.reading.changes(table, options);
+    const wanted = { afterSeq, throughSeq: this.lastSeq(table), limit, characters: Infinity };
+    return (await this.changePage(table, wanted)).changes;
+  }
+
+  changePage(table: string, wanted: ChangesWanted): Promise<ChangePage> {
+    return this.#parts.reading.changes(table, wanted);
   }
 
   lastSeq(table: string): number {

@@ -27,6 +27,14 @@ export interface RelationOptions {
   readonly where?: Sql | undefined;
 }
 
+/** Rows by the order in which they were written. */
+export interface SeqRange {
+  /** Exclusive. */
+  readonly afterSeq: number;
+  /** Inclusive; default: all that there is. */
+  readonly throughSeq?: number;
+}
+
 /** Mutable, and only the engine's writer changes it, after the change is committed in DuckDB. */
 export class Table {
   readonly stored: StoredTable;
@@ -167,26 +175,26 @@ export class Table {
    * A sub-select over rows as they were written, newer and older ones of a key alike, with
    * `_deleted` where the table has it. A merge of chunks leaves the newest row of a key only.
    */
-  written({ afterSeq }: { readonly afterSeq: number }): Sql {
+  written(range: SeqRange): Sql {
+    const where = inRange(range);
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
-    const where = sql`WHERE _seq > ${sql.literal(afterSeq)}`;
     const parts = this.memoryTables().map((table) => sql`SELECT ${names} FROM ${table} ${where}`);
-    if (afterSeq + 1 < this.memoryFromSeq) {
-      const { plan } = this.stored;
-      const rows = chunkRelation(plan, this.hiddenColumns, this.chunks, this.#chunkRoot, {});
-      if (rows !== null) parts.push(sql`SELECT ${names} FROM ${rows} AS c ${where}`);
-    }
+    const isSettled = range.afterSeq + 1 >= this.memoryFromSeq;
+    const chunks = isSettled ? null : this.#chunksOf(range);
+    if (chunks !== null) parts.push(sql`SELECT ${names} FROM ${chunks} AS c ${where}`);
     return sql`(${sql.join(parts, " UNION ALL ")})`;
   }
 
-  /** As `written`, of the rows that a checkpoint holds; null where no chunk is left. */
-  settled(range: { readonly afterSeq: number; readonly throughSeq: number }): Sql | null {
+  /** As `written`, of the rows that a checkpoint holds; null where no chunk has any. */
+  settled(range: SeqRange): Sql | null {
     const names = sql.join(this.columnNames.map((name) => sql.id(name)));
+    const chunks = this.#chunksOf(range);
+    return chunks === null ? null : sql`(SELECT ${names} FROM ${chunks} AS c ${inRange(range)})`;
+  }
+
+  #chunksOf(range: SeqRange): Sql | null {
     const { plan } = this.stored;
-    const rows = chunkRelation(plan, this.hiddenColumns, this.chunks, this.#chunkRoot, {});
-    if (rows === null) return null;
-    return sql`(SELECT ${names} FROM ${rows} AS c
-      WHERE _seq > ${sql.literal(range.afterSeq)} AND _seq <= ${sql.literal(range.throughSeq)})`;
+    return chunkRelation(plan, this.hiddenColumns, this.chunks, this.#chunkRoot, range);
   }
 
   #timeConditions({ fromUs, toUs }: RelationOptions): Sql[] {
@@ -258,6 +266,11 @@ export class Table {
     const cleared = new Set(days);
     this.repeatDays = new Set([...this.repeatDays].filter((day) => !cleared.has(day)));
   }
+}
+
+function inRange({ afterSeq, throughSeq }: SeqRange): Sql {
+  const after = sql`WHERE _seq > ${sql.literal(afterSeq)}`;
+  return throughSeq === undefined ? after : sql`${after} AND _seq <= ${sql.literal(throughSeq)}`;
 }
 
 /** SQL for a timestamp's day since the epoch, rounded down also before 1970. */

@@ -135,9 +135,10 @@ function holds(found: string, wanted: string): boolean {
 /** A row as JSONEachRow takes it; of one that is taken back, its key. */
 export function rowOf(
   { relation }: ClickHouseTable,
-  { op, id, key, row, version }: Delivery,
+  delivery: Delivery,
 ): Readonly<Record<string, unknown>> {
-  if (op === "insert") return { ...row, [ID.name]: id };
+  const { op, key, row, version } = delivery;
+  if (op === "insert") return { ...row, [ID.name]: delivery.id };
   if (op === "upsert") return { ...row, [VERSION.name]: version, [DELETED.name]: 0 };
   const { eventTime } = relation;
   const at = row[eventTime] ?? undefined;

@@ -1,5 +1,5 @@
 /** What a receiver gets: one row, what became of it, and the key by which a repetition is known. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type Change, type JsonCell } from "../engine/engine.ts";
 import { type DatasetPlan, type Plan, type SinkPlan } from "../plan/plan.ts";
 
@@ -45,36 +45,97 @@ export function deliveryRules(
   const isWindow = plan.windows.some((window) => window.name === sink.from);
   const isAlert = plan.alerts.some((alert) => alert.name === sink.from);
   const isKeyed = relation.key.length > 0;
-  const laneNames = relation.key.filter(
-    (name) => name !== relation.eventTime && !(isAlert && name === "state"),
-  );
+  const source: Source = {
+    sink: sink.name,
+    relation: sink.from,
+    epoch,
+    key: relation.key,
+    lane: relation.key.filter(
+      (name) => name !== relation.eventTime && !(isAlert && name === "state"),
+    ),
+    isKnownByKey: isWindow || isAlert,
+  };
   return {
-    deliveryOf: ({ seq, isDeleted, row }) => {
-      const key = Object.fromEntries(relation.key.map((name) => [name, row[name] ?? null]));
+    deliveryOf: (change) => {
+      const { seq, isDeleted, row } = change;
       if (isAlert && row["notify"] !== true) return null;
       const revision = isWindow ? Number(row["revision"]) : isAlert ? 1 : seq;
       // What an open window comes to so far is for those who watch it.
       if (isWindow && revision === 0) return null;
       const op = isDeleted ? "delete" : isKeyed ? "upsert" : "insert";
-      const own = isWindow || isAlert ? Object.values(key) : Object.values(row);
-      const identity = [sink.name, sink.from, epoch, op, own, revision];
-      const lane = isKeyed ? JSON.stringify(laneNames.map((name) => row[name])) : String(seq);
-      return {
-        ...{ sink: sink.name, relation: sink.from, op, revision, key, row, seq, lane },
-        id: idOf(identity),
-        version: epoch * EPOCH_STEP + revision,
-      };
+      return new ChangeDelivery(source, op, revision, change);
     },
   };
+}
+
+/** What the deliveries of one sink have in common. */
+interface Source {
+  readonly sink: string;
+  readonly relation: string;
+  readonly epoch: number;
+  readonly key: readonly string[];
+  /** Columns of the key that say what has to stay in order. */
+  readonly lane: readonly string[];
+  /** Whether key and revision tell one delivery from another. */
+  readonly isKnownByKey: boolean;
+}
+
+/** Made by the hundred thousand: what few receivers ask for is computed when they do. */
+class ChangeDelivery implements Delivery {
+  readonly #source: Source;
+  readonly op: Delivery["op"];
+  readonly revision: number;
+  readonly version: number;
+  readonly key: Delivery["key"];
+  readonly row: Delivery["row"];
+  readonly seq: number;
+  #id: string | null = null;
+
+  constructor(source: Source, op: Delivery["op"], revision: number, { seq, row }: Change) {
+    this.#source = source;
+    this.op = op;
+    this.revision = revision;
+    this.version = source.epoch * EPOCH_STEP + revision;
+    const key: Record<string, JsonCell> = {};
+    for (const name of source.key) key[name] = row[name] ?? null;
+    this.key = key;
+    this.row = row;
+    this.seq = seq;
+  }
+
+  get sink(): string {
+    return this.#source.sink;
+  }
+
+  get relation(): string {
+    return this.#source.relation;
+  }
+
+  get id(): string {
+    this.#id ??= this.#newId();
+    return this.#id;
+  }
+
+  #newId(): string {
+    const { sink, relation, epoch, isKnownByKey } = this.#source;
+    const own = Object.values(isKnownByKey ? this.key : this.row);
+    const identity = [sink, relation, epoch, this.op, own, this.revision];
+    return `dlv_${shortHash(JSON.stringify(identity))}`;
+  }
+
+  get lane(): string {
+    const { key, lane } = this.#source;
+    if (key.length === 0) return String(this.seq);
+    return JSON.stringify(lane.map((name) => this.row[name]));
+  }
 }
 
 /** More revisions than one computation ever has; the product stays an exact number. */
 const EPOCH_STEP = 2 ** 40;
 
 /** 128 bits: enough that no two of them ever meet. */
-function idOf(identity: readonly unknown[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(identity)).digest();
-  return `dlv_${hash.subarray(0, 16).toString("base64url")}`;
+function shortHash(text: string): string {
+  return hash("sha256", text, "buffer").subarray(0, 16).toString("base64url");
 }
 
 /** The delivery as JSON for receivers that take ours as it is. */
@@ -86,8 +147,5 @@ export function bodyOf(delivery: Delivery): Readonly<Record<string, unknown>> {
 
 /** The same for the same deliveries in the same order. */
 export function batchId(batch: readonly Delivery[]): string {
-  const hash = createHash("sha256")
-    .update(batch.map(({ id }) => id).join("\n"))
-    .digest();
-  return `bat_${hash.subarray(0, 16).toString("base64url")}`;
+  return `bat_${shortHash(batch.map(({ id }) => id).join("\n"))}`;
 }

@@ -66,6 +66,34 @@ describe("documents of a window", () => {
   });
 });
 
+describe("a deletion", () => {
+  const older = namedDelivery("a", 1, 1);
+  const deletion = namedDelivery("a", 2, null);
+
+  async function deleted(index: string, gcDeletes: string): Promise<Destination> {
+    await server.ask("PUT", index, { settings: { "index.gc_deletes": gcDeletes } });
+    const sink = opened(index);
+    await sink.deliver([older], signal);
+    await sink.deliver([deletion], signal);
+    return sink;
+  }
+
+  it("is forgotten after index.gc_deletes: an older document then comes back until it is repeated", async () => {
+    await using forgetful = await deleted("forgetful", "1ms");
+    await using mindful = await deleted("mindful", "1d");
+    const returned = async (): Promise<number> => {
+      await mindful.deliver([older], signal);
+      await forgetful.deliver([older], signal);
+      return (await server.documents("forgetful")).size;
+    };
+    await expect.poll(returned, { timeout: 30_000 }).toBe(1);
+    expect((await server.documents("mindful")).size).toBe(0);
+    // What a sink repeats after a crash ends with the deletion again.
+    await forgetful.deliver([older, deletion], signal);
+    expect((await server.documents("forgetful")).size).toBe(0);
+  });
+});
+
 describe("a document that the index refuses", () => {
   it("is named, and the others of its batch are there", async () => {
     await server.ask("PUT", "typed", {

@@ -11,8 +11,8 @@ export interface Newest {
 export function newestPerKey(batch: readonly Delivery[]): readonly Newest[] {
   const newest = new Map<string, Newest>();
   for (const delivery of batch) {
-    const { op, id } = delivery;
-    const key = op === "insert" ? id : JSON.stringify(Object.values(delivery.key));
+    const key =
+      delivery.op === "insert" ? delivery.id : JSON.stringify(Object.values(delivery.key));
     newest.set(key, { key, delivery });
   }
   return [...newest.values()];

@@ -102,7 +102,8 @@ function columnSql({ name, type }: TableColumn): Sql {
 export function upsertStatement(table: PostgresTable, rows: readonly Newest[]): Sql {
   const columns = columnsOf(table);
   const arrays = columns.map((column) => {
-    const cells = rows.map(({ delivery }) => cellOf(column.name, delivery));
+    const read = cellReader(column);
+    const cells = rows.map(({ delivery }) => read(delivery));
     return sql`${arrayLiteral(cells)}::${sql.keyword(postgresType(column.type))}[]`;
   });
   const all = names(columns.map((column) => column.name));
@@ -229,20 +230,24 @@ function names(list: readonly string[]): Sql {
 
 type Cell = string | number | boolean | null;
 
-function cellOf(name: string, { row, version, id }: Newest["delivery"]): Cell {
-  if (name === VERSION.name) return version;
-  return name === ID.name ? id : (row[name] ?? null);
+function cellReader({ name }: TableColumn): (delivery: Newest["delivery"]) => Cell {
+  if (name === VERSION.name) return ({ version }) => version;
+  if (name === ID.name) return ({ id }) => id;
+  return ({ row }) => row[name] ?? null;
 }
 
 function keysLiteral(rows: readonly Newest[]): string {
   return arrayLiteral(rows.map(({ key }) => key));
 }
 
+const NEEDS_ESCAPE = /["\\]/;
+
 /** PostgreSQL's own text of an array: one parameter a column, however many rows there are. */
 function arrayLiteral(cells: readonly Cell[]): string {
   const texts = cells.map((cell) => {
     if (cell === null) return "NULL";
-    return typeof cell === "string" ? `"${cell.replace(/["\\]/g, "\\$&")}"` : String(cell);
+    if (typeof cell !== "string") return String(cell);
+    return NEEDS_ESCAPE.test(cell) ? `"${cell.replaceAll(/["\\]/g, "\\$&")}"` : `"${cell}"`;
   });
   return `{${texts.join(",")}}`;
 }

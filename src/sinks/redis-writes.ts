@@ -13,27 +13,37 @@ export interface ScriptCall {
 }
 
 /**
- * Pairs of keys: a hash, and the version with which it was taken back. The hash is written anew, so
- * that a column that became null is gone; it is written to first, because a server without memory
- * refuses that, and would not once it was told to delete.
+ * Pairs of keys: a hash, and the version with which it was taken back. The names of the fields come
+ * once, then for each pair its version, which fields it has ("1" or "0" for each; "-": it is taken
+ * back), and their values. The hash is written anew, so that a column that became null is gone; it
+ * is written to first, because a server without memory refuses that, and would not once it was told
+ * to delete.
  */
 const WRITE_HASHES = `
-local ttl, remember, at = tonumber(ARGV[1]), ARGV[2], 3
+local ttl, remember, width = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local at = 4 + width
 for i = 1, #KEYS, 2 do
-  local version, count = ARGV[at], tonumber(ARGV[at + 1])
+  local version, has = ARGV[at], ARGV[at + 1]
   local held = redis.call('HGET', KEYS[i], '_version') or redis.call('GET', KEYS[i + 1])
   if not held or tonumber(held) < tonumber(version) then
-    if count == 0 then
+    if has == '-' then
       redis.call('DEL', KEYS[i])
       redis.call('SET', KEYS[i + 1], version, 'PX', remember)
     else
+      local cells = {}
+      for field = 1, width do
+        if string.byte(has, field) == 49 then
+          cells[#cells + 1] = ARGV[3 + field]
+          cells[#cells + 1] = ARGV[at + 1 + field]
+        end
+      end
       redis.call('HSET', KEYS[i], '_version', version)
       redis.call('DEL', KEYS[i], KEYS[i + 1])
-      redis.call('HSET', KEYS[i], '_version', version, unpack(ARGV, at + 2, at + 1 + count))
+      redis.call('HSET', KEYS[i], '_version', version, unpack(cells))
       if ttl > 0 then redis.call('PEXPIRE', KEYS[i], ttl) end
     end
   end
-  at = at + 2 + count
+  at = at + 2 + width
 end`;
 
 /** A set and the versions of its members; an empty score takes the member out. */
@@ -65,8 +75,11 @@ export function redisWrites(
 ): (batch: readonly Delivery[]) => readonly ScriptCall[] {
   const { layout, cluster } = plan;
   switch (layout.kind) {
-    case "hash":
-      return (batch) => hashCalls(layout, newestPerKey(batch), cluster ? 1 : ROWS_A_CALL);
+    case "hash": {
+      const fields = relation.columns.map(({ name }) => name);
+      const rowsACall = cluster ? 1 : ROWS_A_CALL;
+      return (batch) => hashCalls(layout, fields, newestPerKey(batch), rowsACall);
+    }
     case "sortedSet": {
       const columns = setColumns(plan.name, layout, relation);
       return (batch) => memberCalls(layout, columns, newestPerKey(batch));
@@ -86,23 +99,22 @@ type SetLayout = Extract<RedisLayout, { readonly kind: "sortedSet" }>;
 
 function hashCalls(
   { prefix, ttlUs }: HashLayout,
+  fields: readonly string[],
   rows: readonly Newest[],
   rowsACall: number,
 ): readonly ScriptCall[] {
-  const head = [millisecondsOf(ttlUs), REMEMBER_MS];
   return chunks(rows, rowsACall).map((chunk) => {
     const keys: string[] = [];
-    const args: (string | number)[] = [...head];
+    const args = [millisecondsOf(ttlUs), REMEMBER_MS, fields.length, ...fields];
     for (const { delivery } of chunk) {
-      const { op, id, version, row } = delivery;
-      const key = prefix + (op === "insert" ? id : nameOf(Object.values(delivery.key)));
+      const { op, version, row } = delivery;
+      const name = op === "insert" ? delivery.id : nameOf(Object.values(delivery.key));
+      const key = prefix + name;
       keys.push(key, besides(key, "deleted"));
-      const cells = op === "delete" ? [] : Object.entries(row).filter(([, cell]) => cell !== null);
-      args.push(
-        version,
-        cells.length * 2,
-        ...cells.flatMap(([name, cell]) => [name, String(cell)]),
-      );
+      const cells = fields.map((field) => (op === "delete" ? null : (row[field] ?? null)));
+      const has = cells.map((cell) => (cell === null ? "0" : "1")).join("");
+      args.push(version, op === "delete" ? "-" : has);
+      for (const cell of cells) args.push(cell === null ? "" : String(cell));
     }
     return { script: WRITE_HASHES, keys, args };
   });
@@ -179,9 +191,13 @@ function timeScore(text: string): string {
 
 /** Values with `|` between them. Within one `%`, `|` and braces are written as in URLs. */
 function nameOf(values: readonly (string | number | boolean | null)[]): string {
-  return values
-    .map((value) => (value === null ? "%00" : String(value).replace(/[%|{}]/g, encodeURIComponent)))
-    .join("|");
+  return values.map((value) => (value === null ? "%00" : nameOfValue(String(value)))).join("|");
+}
+
+const NEEDS_ESCAPE = /[%|{}]/;
+
+function nameOfValue(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? text.replaceAll(/[%|{}]/g, encodeURIComponent) : text;
 }
 
 /** A key in the same slot of a cluster: braces say what of a name counts. */

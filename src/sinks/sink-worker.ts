@@ -1,13 +1,14 @@
 /** Brings the rows of one sink to its receiver, in order per key, for as long as it takes. */
-import { createHash } from "node:crypto";
 import { isKurobeError, KurobeError } from "../core/errors.ts";
 import { type Engine } from "../engine/engine.ts";
 import { type SinkPlan } from "../plan/plan.ts";
 import { backOffMs } from "./back-off.ts";
-import { type Delivery, deliveryRules, type DeliveryRules } from "./delivery.ts";
+import { type Delivery, deliveryRules } from "./delivery.ts";
 import { type Destination, needsRepair, waitOf } from "./destination.ts";
 import { type FileSink } from "./file-sink.ts";
 import { type Outbox } from "./outbox.ts";
+import { type Page, PageReader } from "./page-reader.ts";
+import { type DeliveredCounts, PageProgress } from "./page-progress.ts";
 
 export interface SinkStatus {
   readonly name: string;
@@ -30,7 +31,7 @@ export interface SinkStatus {
 }
 
 export interface SinkWorkerDeps {
-  readonly engine: Pick<Engine, "plan" | "changes" | "relations">;
+  readonly engine: Pick<Engine, "plan" | "changePage" | "relations">;
   readonly outbox: Outbox;
   readonly destination: Destination | FileSink;
   readonly monotonicMs: () => number;
@@ -39,22 +40,20 @@ export interface SinkWorkerDeps {
   readonly onTrouble: (status: SinkStatus) => void;
 }
 
-/** Rows that are read at once. */
-const MIN_PAGE_ROWS = 100;
-const MAX_PAGE_ROWS = 5_000;
-/** Batches of each lane that one page has. */
-const BATCHES_A_PAGE = 8;
+/** Rows that are read at once, at most. */
+const MIN_PAGE_ROWS = 1_000;
+const MAX_PAGE_ROWS = 10_000;
+/** Batches of each lane that one page has: its end, where lanes wait for each other, is rare. */
+const BATCHES_A_PAGE = 16;
 const STOP_MS = 3_000;
 /** How often a sink of files looks for a checkpoint that holds more. */
 const CHECKPOINT_LOOK_MS = 500;
 
-/** What became of the rows of a page, by `_seq`. */
-type Settled = Map<number, "delivered" | "skipped">;
-
 export class SinkWorker {
   readonly sink: SinkPlan;
   readonly #deps: SinkWorkerDeps;
-  readonly #rules: DeliveryRules;
+  /** Null for files, which are written out of what a checkpoint holds. */
+  readonly #reader: PageReader | null;
   readonly #ending = new AbortController();
   #wakers = new Set<() => void>();
   #state: SinkStatus["state"] = "idle";
@@ -72,8 +71,12 @@ export class SinkWorker {
     const relation = deps.engine.relations.planOf(sink.from);
     if (relation === undefined)
       throw new KurobeError("KRB_CORE_ASSERTION", `no relation ${sink.from} for ${sink.name}`);
-    const epoch = deps.outbox.epochOf(sink.from);
-    this.#rules = deliveryRules(deps.engine.plan, sink, relation, epoch);
+    const { engine, outbox, destination } = deps;
+    const rules = deliveryRules(engine.plan, sink, relation, outbox.epochOf(sink.from));
+    this.#reader =
+      destination.kind === "rows"
+        ? new PageReader({ engine, relation: sink.from, rules, maxRows: pageRows(destination) })
+        : null;
   }
 
   start(): void {
@@ -106,6 +109,7 @@ export class SinkWorker {
   async #run(): Promise<void> {
     while (!this.#isStopping) {
       if (this.#deps.outbox.cursorOf(this.sink.name).isPaused) {
+        this.#reader?.forget();
         await this.#restUntilWoken("paused");
         continue;
       }
@@ -171,43 +175,30 @@ export class SinkWorker {
   }
 
   async #page(destination: Destination): Promise<void> {
-    const { engine, outbox } = this.#deps;
-    if (!(await this.#turn(destination))) return;
-    const { deliveredSeq } = outbox.cursorOf(this.sink.name);
-    const endSeq = outbox.endSeqOf(this.sink.from);
-    const wanted = destination.batchRows * destination.lanes * BATCHES_A_PAGE;
-    const limit = Math.min(MAX_PAGE_ROWS, Math.max(MIN_PAGE_ROWS, wanted));
-    let deliveries: readonly Delivery[];
-    let readSeq: number | undefined;
+    const { outbox } = this.#deps;
+    if (this.#reader === null || !(await this.#turn(destination))) return;
+    let page: Page;
     try {
-      const changes = await engine.changes(this.sink.from, { afterSeq: deliveredSeq, limit });
-      readSeq = changes.at(-1)?.seq;
-      deliveries = changes.flatMap((change) => this.#rules.deliveryOf(change) ?? []);
+      const { deliveredSeq } = outbox.cursorOf(this.sink.name);
+      page = await this.#reader.read(deliveredSeq, outbox.endSeqOf(this.sink.from));
     } catch (error) {
       await this.#failed(error, 1);
       return;
     }
-    if (deliveries.length === 0) {
+    // What comes while a pace is kept to is part of the next message: that is read late.
+    if (destination.pace === undefined)
+      this.#reader.readAhead(page.throughSeq, outbox.endSeqOf(this.sink.from));
+    const advance = (seq: number, counts: DeliveredCounts): void =>
+      outbox.advance(this.sink.name, seq, counts);
+    if (page.deliveries.length === 0) {
       // Numbers without rows, or rows that nobody is told of.
-      outbox.advance(this.sink.name, readSeq ?? endSeq - 1, {});
+      advance(page.throughSeq, { delivered: 0, skipped: 0 });
       return;
     }
+    const progress = new PageProgress(page, advance);
     if (this.#state === "idle" || this.#state === "paused") this.#enter("delivering");
-    const lanes = splitByLane(deliveries, destination.lanes);
-    const settled: Settled = new Map();
-    await Promise.all(lanes.map((lane) => this.#lane(destination, lane, settled)));
-    this.#advance(deliveries, settled, readSeq);
-  }
-
-  /** Up to the first row that is not settled: a page that was cut short is not done again. */
-  #advance(deliveries: readonly Delivery[], settled: Settled, readSeq: number | undefined): void {
-    const open = deliveries.findIndex(({ seq }) => !settled.has(seq));
-    const done = open === -1 ? deliveries : deliveries.slice(0, open);
-    const seq = open === -1 ? readSeq : done.at(-1)?.seq;
-    if (seq === undefined) return;
-    const delivered = done.filter((one) => settled.get(one.seq) === "delivered").length;
-    const skipped = done.length - delivered;
-    this.#deps.outbox.advance(this.sink.name, seq, { delivered, skipped });
+    const lanes = splitByLane(page.deliveries, destination.lanes);
+    await Promise.all(lanes.map((lane) => this.#lane(destination, lane, progress)));
   }
 
   /** A backlog beyond its limit loses its oldest rows; they are counted. */
@@ -222,12 +213,12 @@ export class SinkWorker {
   async #lane(
     destination: Destination,
     lane: readonly Delivery[],
-    settled: Settled,
+    progress: PageProgress,
   ): Promise<void> {
     const { batchRows } = destination;
     for (let start = 0; start < lane.length; start += batchRows) {
       const batch = lane.slice(start, start + batchRows);
-      if (!(await this.#batch(destination, batch, settled))) return;
+      if (!(await this.#batch(destination, batch, progress))) return;
     }
   }
 
@@ -235,7 +226,7 @@ export class SinkWorker {
   async #batch(
     destination: Destination,
     batch: readonly Delivery[],
-    settled: Settled,
+    progress: PageProgress,
   ): Promise<boolean> {
     for (let tries = 1; ; tries++) {
       if (this.#isHeld() || !(await this.#turn(destination))) return false;
@@ -243,15 +234,15 @@ export class SinkWorker {
         destination.pace?.took();
         await destination.deliver(batch, this.#ending.signal);
         this.#enter("delivering");
-        for (const { seq } of batch) settled.set(seq, "delivered");
+        progress.settle(batch, "delivered");
         return true;
       } catch (error) {
         if (isKurobeError(error, "KRB_SINKS_REJECTED")) {
           if (batch.length > 1 && destination.isOneMessage !== true)
-            return await this.#halves(destination, batch, settled);
+            return await this.#halves(destination, batch, progress);
           if (this.sink.whenRejected === "skip") {
             this.#note(error);
-            for (const { seq } of batch) settled.set(seq, "skipped");
+            progress.settle(batch, "skipped");
             return true;
           }
         }
@@ -277,12 +268,12 @@ export class SinkWorker {
   async #halves(
     destination: Destination,
     batch: readonly Delivery[],
-    settled: Settled,
+    progress: PageProgress,
   ): Promise<boolean> {
     const middle = Math.ceil(batch.length / 2);
     const first = batch.slice(0, middle);
-    if (!(await this.#batch(destination, first, settled))) return false;
-    return await this.#batch(destination, batch.slice(middle), settled);
+    if (!(await this.#batch(destination, first, progress))) return false;
+    return await this.#batch(destination, batch.slice(middle), progress);
   }
 
   #note(error: unknown): void {
@@ -356,6 +347,14 @@ function splitByLane(deliveries: readonly Delivery[], lanes: number): readonly D
   return split.filter((lane) => lane.length > 0);
 }
 
+/** FNV-1a: which lane it is matters to nobody, as long as it is the same for the same text. */
 function hashOf(text: string): number {
-  return createHash("md5").update(text).digest().readUInt32LE(0);
+  let hash = 0x811c_9dc5;
+  for (let at = 0; at < text.length; at++)
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);
+  return hash >>> 0;
+}
+
+function pageRows({ batchRows, lanes }: Destination): number {
+  return Math.min(MAX_PAGE_ROWS, Math.max(MIN_PAGE_ROWS, batchRows * lanes * BATCHES_A_PAGE));
 }

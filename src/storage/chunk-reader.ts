@@ -6,11 +6,15 @@ import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
 import { type ChunkRecord, type ColumnRecord } from "./manifest-format.ts";
 import { parquetFile } from "./parquet-file.ts";
 
-export interface TimeRange {
-  /** Microseconds, inclusive. */
+export interface ChunkRange {
+  /** Event time, microseconds, inclusive. */
   readonly fromUs?: bigint | undefined;
-  /** Microseconds, exclusive. */
+  /** Event time, microseconds, exclusive. */
   readonly toUs?: bigint | undefined;
+  /** `_seq`, exclusive. */
+  readonly afterSeq?: number | undefined;
+  /** `_seq`, inclusive. */
+  readonly throughSeq?: number | undefined;
 }
 
 /**
@@ -22,7 +26,7 @@ export function chunkRelation(
   hidden: readonly string[],
   chunks: readonly ChunkRecord[],
   directory: string,
-  range: TimeRange,
+  range: ChunkRange,
 ): Sql | null {
   const chosen = chunks.filter((chunk) => overlaps(chunk, range));
   if (chosen.length === 0) return null;
@@ -50,9 +54,11 @@ function groupBySchema(
   return groups;
 }
 
-function overlaps(chunk: ChunkRecord, range: TimeRange): boolean {
+function overlaps(chunk: ChunkRecord, range: ChunkRange): boolean {
   if (range.fromUs !== undefined && BigInt(chunk.maxEventTimeUs) < range.fromUs) return false;
-  return range.toUs === undefined || BigInt(chunk.minEventTimeUs) < range.toUs;
+  if (range.toUs !== undefined && BigInt(chunk.minEventTimeUs) >= range.toUs) return false;
+  if (range.afterSeq !== undefined && chunk.maxSeq <= range.afterSeq) return false;
+  return range.throughSeq === undefined || chunk.minSeq <= range.throughSeq;
 }
 
 function readFiles(

@@ -1,5 +1,13 @@
 /** Writes the values of a column as text, straight from DuckDB's memory. */
-import { dateText, timestampText, type ColumnVector } from "../../duckdb/duckdb.ts";
+import {
+  type ColumnVector,
+  dateText,
+  decimalReader,
+  hugeReader,
+  type NumberKind,
+  numbersOf,
+  timestampText,
+} from "../../duckdb/duckdb.ts";
 import { type Bytes } from "./bytes.ts";
 import { writeText } from "./text.ts";
 
@@ -28,7 +36,8 @@ export function cellWriter(vector: ColumnVector, dialect: Dialect): CellWriter {
 
 function valueWriter(vector: ColumnVector, dialect: Dialect): CellWriter {
   const quoted = (write: CellWriter): CellWriter => (dialect === "json" ? inQuotes(write) : write);
-  switch (vector.column.layout) {
+  const { layout } = vector.column;
+  switch (layout) {
     case "boolean":
       return booleans(vector);
     case "int8":
@@ -37,7 +46,7 @@ function valueWriter(vector: ColumnVector, dialect: Dialect): CellWriter {
     case "uint8":
     case "uint16":
     case "uint32":
-      return small(vector);
+      return small(vector, layout);
     case "int64":
     case "uint64":
       return whole(vector, dialect);
@@ -45,7 +54,7 @@ function valueWriter(vector: ColumnVector, dialect: Dialect): CellWriter {
       return huge(vector, dialect);
     case "float32":
     case "float64":
-      return floats(vector, dialect);
+      return floats(vector, layout, dialect);
     case "decimal":
       return quoted(decimals(vector));
     case "date":
@@ -74,25 +83,8 @@ function booleans(vector: ColumnVector): CellWriter {
   return (out, row) => out.ascii(data[row] === 0 ? "false" : "true");
 }
 
-const VIEWS = {
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  float32: Float32Array,
-  float64: Float64Array,
-} as const;
-
-function view(vector: ColumnVector, kind: keyof typeof VIEWS): ArrayLike<number> {
-  const { buffer, byteOffset, byteLength } = vector.data;
-  const View = VIEWS[kind];
-  return new View(buffer as ArrayBuffer, byteOffset, byteLength / View.BYTES_PER_ELEMENT);
-}
-
-function small(vector: ColumnVector): CellWriter {
-  const items = view(vector, vector.column.layout as keyof typeof VIEWS);
+function small(vector: ColumnVector, kind: NumberKind): CellWriter {
+  const items = numbersOf(vector, kind);
   return (out, row) => out.integer(items[row] ?? 0);
 }
 
@@ -101,7 +93,7 @@ function small(vector: ColumnVector): CellWriter {
  * much.
  */
 function whole(vector: ColumnVector, dialect: Dialect): CellWriter {
-  const halves = view(vector, "int32");
+  const halves = numbersOf(vector, "int32");
   const isSigned = vector.column.layout === "int64";
   return (out, row) => {
     const low = halves[row * 2] ?? 0;
@@ -125,20 +117,14 @@ function huge(vector: ColumnVector, dialect: Dialect): CellWriter {
   };
 }
 
-function hugeReader(vector: ColumnVector): (row: number) => bigint {
-  const { data } = vector;
-  const items = new BigInt64Array(data.buffer, data.byteOffset, data.byteLength / 8);
-  return (row) => ((items[row * 2 + 1] ?? 0n) << 64n) | BigInt.asUintN(64, items[row * 2] ?? 0n);
-}
-
 /** JSON numbers beyond 2^53 would be rounded by most readers: they are text. */
 function bigText(out: Bytes, value: bigint, dialect: Dialect): void {
   const quote = dialect === "json" ? '"' : "";
   out.ascii(`${quote}${value}${quote}`);
 }
 
-function floats(vector: ColumnVector, dialect: Dialect): CellWriter {
-  const items = view(vector, vector.column.layout as keyof typeof VIEWS);
+function floats(vector: ColumnVector, kind: NumberKind, dialect: Dialect): CellWriter {
+  const items = numbersOf(vector, kind);
   return (out, row) => {
     const value = items[row] ?? 0;
     if (Number.isFinite(value)) out.double(value);
@@ -147,30 +133,12 @@ function floats(vector: ColumnVector, dialect: Dialect): CellWriter {
 }
 
 function decimals(vector: ColumnVector): CellWriter {
-  const { bytes, scale } = vector.column;
-  if (bytes === 16) {
-    const read = hugeReader(vector);
-    return (out, row) => out.ascii(pointed(read(row).toString(), scale));
-  }
-  if (bytes === 8) {
-    const { data } = vector;
-    const items = new BigInt64Array(data.buffer, data.byteOffset, vector.rowCount);
-    return (out, row) => out.ascii(pointed(String(items[row]), scale));
-  }
-  const items = view(vector, bytes === 2 ? "int16" : "int32");
-  return (out, row) => out.ascii(pointed(String(items[row]), scale));
-}
-
-function pointed(unscaled: string, scale: number): string {
-  if (scale === 0) return unscaled;
-  const isNegative = unscaled.startsWith("-");
-  const digits = (isNegative ? unscaled.slice(1) : unscaled).padStart(scale + 1, "0");
-  const point = digits.length - scale;
-  return `${isNegative ? "-" : ""}${digits.slice(0, point)}.${digits.slice(point)}`;
+  const read = decimalReader(vector);
+  return (out, row) => out.ascii(read(row));
 }
 
 function dates(vector: ColumnVector): CellWriter {
-  const items = view(vector, "int32");
+  const items = numbersOf(vector, "int32");
   let last = Number.NaN;
   let text = "";
   return (out, row) => {
@@ -186,7 +154,7 @@ const FIRST_DAY = -719_528;
 const LAST_DAY = 2_932_896;
 
 function timestamps(vector: ColumnVector): CellWriter {
-  const halves = view(vector, "int32");
+  const halves = numbersOf(vector, "int32");
   let lastDay = Number.NaN;
   let prefix = "";
   return (out, row) => {
