@@ -279,7 +279,7 @@ function backfilling({ window, fromUs, toUs }: Backfill): KurobeError {
 }
 
 function isoText(us: bigint): string {
-  return new Date(Number(us / 1000n)).toISOString();
+  return new Date(Number(us / 1000n)).toISOString().replace(".000Z", "Z");
 }
 
 function quoted(name: string): string {

@@ -64,9 +64,13 @@ async function sendLate(served: Served): Promise<void> {
   await send(served, ...minutes.map((minute) => minute + 0.25), 1);
 }
 
-async function run(served: Served, args: readonly string[]): Promise<CliRun> {
+async function runVerb(served: Served, args: readonly string[]): Promise<CliRun> {
   const environment = { KUROBE_URL: served.server.url, KUROBE_TOKEN: TOKEN };
-  return await runInMemory(["backfill", ...args], { environment });
+  return await runInMemory(args, { environment });
+}
+
+async function run(served: Served, args: readonly string[]): Promise<CliRun> {
+  return await runVerb(served, ["backfill", ...args]);
 }
 
 async function runJson(served: Served, args: readonly string[]): Promise<unknown> {
@@ -272,6 +276,7 @@ it("is one for each window, however often it is asked for", async () => {
     fromUs: BigInt(Date.UTC(2025, 5, 1)) * 1000n,
     toUs: BigInt(Date.UTC(2030, 0, 1)) * 1000n,
   });
+  expect((await runVerb(served, ["status"])).stdout).toContain("backfill of bars: running");
   // Meanwhile more windows are over.
   await send(served, LAST_MINUTE + 10);
   const other = await run(served, ["bars", "--from", "2026-01-01T00:10Z"]);
@@ -282,6 +287,7 @@ it("is one for each window, however often it is asked for", async () => {
     runJson(served, ["slides"]),
   ]);
   const whole = { window: "bars", state: "done", corrected: MANY, added: 0, replayed: MANY };
+  expect((await runVerb(served, ["status"])).stdout).not.toContain("backfill of");
   expect(answers).toMatchObject([whole, whole, { window: "slides", state: "done" }]);
   expect(await rowsOf(served, WAITING)).toEqual([[0]]);
 });

@@ -6,23 +6,8 @@ import { defineCommand } from "../command.ts";
 import { showCount, showMany, showTime } from "../figures.ts";
 import { type Output } from "../output.ts";
 import { readSteps } from "../read-steps.ts";
+import { type Backfill, backfillText } from "../show-backfills.ts";
 import { timeOf } from "../time-option.ts";
-
-interface Backfill {
-  readonly window: string;
-  readonly state: "running" | "done" | "cancelled" | "failed";
-  readonly from: string;
-  readonly to: string;
-  /** What starts then or later is done. */
-  readonly next: string;
-  readonly done: number | null;
-  readonly total: number | null;
-  readonly added: number;
-  readonly corrected: number;
-  readonly takenBack: number;
-  readonly replayed: number;
-  readonly problem: string | null;
-}
 
 export const backfill = defineCommand({
   name: "backfill",
@@ -79,7 +64,7 @@ export const backfill = defineCommand({
     if (options.cancel) {
       const cancelled = await client.json<Backfill>("DELETE", path);
       output.json(cancelled);
-      output.line(`Cancelled, back to ${showTime(cancelled.next)}: ${changes(cancelled)}`);
+      showCancelled(cancelled, output);
       return;
     }
     const response = await client.send("POST", path, {
@@ -103,14 +88,23 @@ async function follow(response: Response, output: Output): Promise<void> {
   }
   if (last === undefined) throw new KurobeError("KRB_CLI_ANSWER", "The server said nothing of it");
   output.json(last);
-  const range = `${showTime(last.from)} to ${showTime(last.to)}`;
   if (last.state === "done") {
-    output.line(`${output.paint.green("✓")} ${last.window}, ${range}: ${changes(last)}`);
+    output.line(`${output.paint.green("✓")} ${last.window}, ${rangeOf(last)}`);
+    output.line(`  ${changes(last)}`);
   } else if (last.state === "cancelled") {
-    output.line(`Cancelled, back to ${showTime(last.next)}: ${changes(last)}`);
+    showCancelled(last, output);
   } else {
     output.line(`The server stops; at its next start it goes on from ${showTime(last.next)}.`);
   }
+}
+
+function showCancelled(cancelled: Backfill, output: Output): void {
+  output.line(`Cancelled; windows are done back to ${showTime(cancelled.next)}`);
+  output.line(`  ${changes(cancelled)}`);
+}
+
+function rangeOf({ from, to }: Backfill): string {
+  return `${showTime(from)} to ${showTime(to)}`;
 }
 
 async function list(client: Client, output: Output): Promise<void> {
@@ -124,20 +118,15 @@ async function list(client: Client, output: Output): Promise<void> {
     return;
   }
   for (const one of answer.backfills) {
-    output.line(`${output.paint.bold(one.window)} ${stateText(one)}`);
-    output.line(`  windows from ${showTime(one.from)} to ${showTime(one.to)}`);
+    output.line(`${output.paint.bold(one.window)} ${backfillText(one)}`);
+    output.line(`  windows from ${rangeOf(one)}`);
     if (one.state !== "done") output.line(`  done back to ${showTime(one.next)}`);
     output.line(`  ${changes(one)}`);
   }
 }
 
-function stateText({ state, done, total, problem }: Backfill): string {
-  if (problem !== null) return `${state}: ${problem}`;
-  if (state !== "running" || done === null || total === null || total === 0) return state;
-  return `${state}, ${Math.floor((100 * done) / total)} %`;
-}
-
 function changes({ added, corrected, takenBack, replayed }: Backfill): string {
+  if (corrected + added + takenBack + replayed === 0) return "nothing differed";
   return (
     `${showMany(corrected, "result")} corrected, ${showCount(added)} added, ` +
     `${showCount(takenBack)} taken back, ${showMany(replayed, "late row")} counted`

@@ -11,6 +11,7 @@ import {
   showTime,
 } from "../figures.ts";
 import { type Output } from "../output.ts";
+import { type Backfill, showBackfills } from "../show-backfills.ts";
 import { showSinks, type SinkState } from "../show-sinks.ts";
 
 /** The part of `GET /v1/status` that is shown. */
@@ -41,6 +42,8 @@ interface Status {
   };
   readonly datasets: readonly DatasetStatus[];
   readonly windows: readonly WindowStatus[];
+  /** Those that are not over. */
+  readonly backfills: readonly Backfill[];
   readonly alerts: readonly AlertSummary[];
   readonly sinks: readonly SinkState[];
   readonly sources: readonly SourceStatus[];
@@ -100,7 +103,8 @@ export const status = defineCommand({
   summary: "Show what the engine holds and does",
   description: [
     "Datasets with their rows, late rows, dead letters and watermark, and how far that is behind the clock; windows, " +
-      "alerts, sinks and sources; the log, the last checkpoint, and whether the disk is full.",
+      "backfills that are not over, alerts, sinks and sources; the log, the last checkpoint, and whether the disk is " +
+      "full.",
   ],
   options: { ...CLIENT_OPTIONS },
   examples: [
@@ -115,6 +119,7 @@ export const status = defineCommand({
     showEngine(answer, client.url, output);
     showDatasets(answer.datasets, output);
     showWindows(answer.windows, output);
+    showBackfills(answer.backfills, output);
     showAlerts(answer.alerts, output);
     if (answer.sinks.length > 0) {
       output.line();

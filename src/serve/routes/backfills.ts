@@ -46,7 +46,7 @@ async function* bodies(steps: AsyncIterable<ServedBackfill>): AsyncGenerator<obj
   for await (const step of steps) yield backfillBody(step);
 }
 
-function backfillBody(backfill: ServedBackfill): object {
+export function backfillBody(backfill: ServedBackfill): object {
   const { fromUs, toUs, nextUs, startedUs, changedUs, ...rest } = backfill;
   return {
     ...rest,

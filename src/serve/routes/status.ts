@@ -9,6 +9,7 @@ import {
 } from "../rooms.ts";
 import { isoTime, isoTimeOrNull } from "../time-text.ts";
 import { parametersOf } from "../url-parameters.ts";
+import { backfillBody } from "./backfills.ts";
 
 export function statusRoutes(app: FastifyInstance, door: Door): void {
   app.get("/v1/status", (request, reply) => {
@@ -34,6 +35,10 @@ export function statusRoutes(app: FastifyInstance, door: Door): void {
       recovered: { ...status.recovered, elapsedMs: Math.round(status.recovered.elapsedMs) },
       datasets: status.datasets.map(datasetBody),
       windows: status.windows.map(windowBody),
+      backfills: door.rooms.backfills
+        .list()
+        .filter(({ state }) => state === "running" || state === "failed")
+        .map(backfillBody),
       alerts: door.rooms.alarms
         .list()
         .map(({ name, on, pending, firing }) => ({ name, on, pending, firing })),
