@@ -1,7 +1,8 @@
 /**
  * A stage that watches window results, and keeps what is pending and firing, group by group.
- * Results are judged at ticks alone: these are entries of the log, so what an alert sees of a
- * result and of its corrections does not depend on how entries were grouped.
+ * Results are judged where the log says so, at ticks and at entries that found nothing waiting:
+ * what an alert sees of a result and of its corrections does not depend on how entries were
+ * grouped.
  */
 import { type Stage } from "../engine/stage.ts";
 import { type Transaction } from "../engine/transaction.ts";
@@ -62,9 +63,13 @@ export class Alerts implements Stage {
     this.#plans = plan.alerts;
   }
 
-  /** Results wait for the tick that follows them. */
+  /** Results wait for the end of the group, or for the tick that follows it. */
   apply(): Promise<readonly number[]> {
     return Promise.resolve([]);
+  }
+
+  async groupEnded(tx: Transaction, receivedAtUs: bigint): Promise<void> {
+    await this.#look(tx, receivedAtUs);
   }
 
   async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {

@@ -88,6 +88,11 @@ export class Pipeline {
     return this.#isWaitingForRoom;
   }
 
+  /** What is pushed now is applied at once. */
+  get isIdle(): boolean {
+    return this.#isIdle();
+  }
+
   get depth(): number {
     return this.#queue.length;
   }
@@ -157,6 +162,7 @@ export class Pipeline {
       if (count > 0 && (bytes > MAX_GROUP_BYTES || count >= MAX_GROUP_ENTRIES)) break;
       kinds.set(dataset, kind.source);
       count++;
+      if (entry.header.kind === "batch" && entry.header.endsGroup === true) break;
     }
     return this.#queue.splice(0, count);
   }

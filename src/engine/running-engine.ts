@@ -134,7 +134,13 @@ export class RunningEngine implements Engine {
 
   submit(header: BatchHeader, body: Uint8Array): { position: number; outcome: Promise<Outcome> } {
     const receivedAtUs = this.#parts.clock.nowUs();
-    const { position, settled } = this.#append({ kind: "batch", receivedAtUs, ...header }, body);
+    // It would be applied alone in any case. Under load, entries share their groups and a tick.
+    const isAlone = this.#pipeline.isIdle && this.plan.alerts.length > 0;
+    const entry = { kind: "batch", receivedAtUs, ...header } as const;
+    const { position, settled } = this.#append(
+      isAlone ? { ...entry, endsGroup: true } : entry,
+      body,
+    );
     const outcome = settled.then((result) => {
       if (result === null)
         throw new KurobeError("KRB_CORE_ASSERTION", `batch ${position} has no outcome`);

@@ -38,6 +38,11 @@ export interface Stage {
   apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]>;
   tick(tx: Transaction, receivedAtUs: bigint): Promise<void>;
   /**
+   * After an entry of which the log says that no later one is applied together with it: as at a
+   * tick, what has come before is the same in every replay.
+   */
+  groupEnded?(tx: Transaction, receivedAtUs: bigint): Promise<void>;
+  /**
    * Rows that it has stored in `apply` or `tick`, for the stages after it; asked for after each
    * call.
    */

@@ -67,6 +67,7 @@ export class Writer {
             byPosition.set(position, together(byPosition.get(position), outcome));
           }
         }
+        await this.#endGroup(tx, group);
         await receipts.write(tx);
         return group.entries.map((entry) => byPosition.get(entry.position) ?? null);
       });
@@ -98,6 +99,12 @@ export class Writer {
       await applyControl(tx, control);
     }
     return undefined;
+  }
+
+  async #endGroup(tx: Transaction, { entries }: Group): Promise<void> {
+    const header = entries.at(-1)?.header;
+    if (header?.kind !== "batch" || header.endsGroup !== true) return;
+    for (const stage of this.#deps.stages) await stage.groupEnded?.(tx, header.receivedAtUs);
   }
 
   async #tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {

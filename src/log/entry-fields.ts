@@ -20,8 +20,10 @@ const UNITS: ReadonlySet<unknown> = new Set<TimeUnit>(["ns", "us", "ms", "s", "m
 
 export function encodeFields(header: EntryHeader): Uint8Array {
   if (header.kind !== "batch") return EMPTY;
-  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor } = header;
-  const fields = { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor };
+  const { dataset, format, onInvalid, producer, idempotencyKey } = header;
+  const { timeUnit, cursor, endsGroup } = header;
+  const always = { dataset, format, onInvalid, producer, idempotencyKey };
+  const fields = { ...always, timeUnit, cursor, endsGroup };
   return Buffer.from(JSON.stringify(fields), "utf8");
 }
 
@@ -32,8 +34,9 @@ export function decodeFields(
   bytes: Uint8Array,
 ): EntryHeader | undefined {
   if (kind !== "batch") return { kind, receivedAtUs };
-  const { dataset, format, onInvalid, producer, idempotencyKey, timeUnit, cursor } =
-    parseObject(bytes);
+  const fields = parseObject(bytes);
+  const { dataset, format, onInvalid, producer, idempotencyKey } = fields;
+  const { timeUnit, cursor, endsGroup } = fields;
   if (typeof dataset !== "string" || typeof producer !== "string") return undefined;
   if (typeof idempotencyKey !== "string" || !isFormat(format)) return undefined;
   if (onInvalid !== "dead_letter" && onInvalid !== "reject") return undefined;
@@ -52,6 +55,7 @@ export function decodeFields(
     ...header,
     ...(timeUnit === undefined ? {} : { timeUnit }),
     ...(cursor === undefined ? {} : { cursor }),
+    ...(endsGroup === true ? { endsGroup } : {}),
   };
 }
 

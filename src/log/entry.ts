@@ -29,6 +29,8 @@ export interface BatchEntry {
   readonly timeUnit?: TimeUnit | undefined;
   /** Where its source goes on once these rows are stored. */
   readonly cursor?: Cursor | undefined;
+  /** No later entry is applied together with it: what follows from it is looked at at once. */
+  readonly endsGroup?: true | undefined;
 }
 
 /** A decision that needed a wall clock, written down so that replay needs none. */
