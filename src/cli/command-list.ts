@@ -19,6 +19,8 @@ export const COMMAND_LIST: Readonly<Record<string, () => Promise<Command>>> = {
   "dlq purge": async () => (await import("./commands/dlq.ts")).dlqPurge,
   "late ls": async () => (await import("./commands/late.ts")).lateLs,
   "late replay": async () => (await import("./commands/late.ts")).lateReplay,
+  "replay ls": async () => (await import("./commands/replay.ts")).replayLs,
+  "replay end": async () => (await import("./commands/replay.ts")).replayEnd,
   backfill: async () => (await import("./commands/backfill.ts")).backfill,
   "alert ls": async () => (await import("./commands/alert.ts")).alertLs,
   "alert silence": async () => (await import("./commands/alert.ts")).alertSilence,

@@ -260,7 +260,7 @@ function rowProblem(context: ParquetContext, fileTypes: ReadonlyMap<string, stri
     }
     if (isRequired(column))
       list.push(sql`WHEN ${typed} IS NULL THEN ${say(`column ${column.name} is missing or null`)}`);
-    if (column.name === dataset.eventTime) {
+    if (column.name === dataset.eventTime && batch.header.replay === undefined) {
       const limitUs = batch.header.receivedAtUs + BigInt(dataset.watermark.maxFutureSkewUs);
       list.push(sql`WHEN epoch_us(${typed}) > ${sql.literal(limitUs)}
         THEN ${say(`${column.name}: further in the future than maxFutureSkew allows`)}`);

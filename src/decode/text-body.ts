@@ -94,8 +94,12 @@ function refused(
 
 function scanLimits(context: TextContext, batch: Batch, body: Uint8Array): ScanLimits {
   const { maxFutureSkewUs } = context.dataset.watermark;
+  // No clock has a say in history.
+  const isReplay = batch.header.replay !== undefined;
   return {
-    maxEventTimeUs: Number(batch.header.receivedAtUs) + maxFutureSkewUs,
+    maxEventTimeUs: isReplay
+      ? Number.POSITIVE_INFINITY
+      : Number(batch.header.receivedAtUs) + maxFutureSkewUs,
     maxLineBytes: context.limits.maxLineBytes,
     everyLine: !isUtf8(body),
   };

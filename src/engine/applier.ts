@@ -175,6 +175,7 @@ async function storeRows(
       eventTimeUs: times,
       producer: header.producer,
       receivedAtUs: header.receivedAtUs,
+      replay: header.replay,
     });
     for (const seq of found) late.add(seq - firstSeq);
     // Their late rows are nothing that the caller has sent.

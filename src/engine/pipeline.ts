@@ -279,6 +279,8 @@ function sharingKind(entry: Pending): { dataset: string; source: string } | null
   const { header, body } = entry;
   if (header.kind !== "batch" || body.length > SMALL_BODY_BYTES) return null;
   if (!SHARING_FORMATS.has(header.format)) return null;
+  // What a replay publishes counts revisions entry by entry, so entries must not share a group.
+  if (header.replay !== undefined) return null;
   return { dataset: header.dataset, source: header.producer };
 }
 

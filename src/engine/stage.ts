@@ -14,6 +14,13 @@ export interface AppliedRows {
   /** All rows are of one producer. */
   readonly producer: string;
   readonly receivedAtUs: bigint;
+  /** History: the replay that it belongs to, whose watermark it moves in place of the live one. */
+  readonly replay?: string | undefined;
+  /**
+   * Of a replay beside live rows: the dataset's watermark, which the rows do not move. What they
+   * meet is their own, up to this one.
+   */
+  readonly besideUs?: bigint | null | undefined;
   /** Of rows that a stage has derived from others. */
   readonly derived?: DerivedTime | undefined;
 }

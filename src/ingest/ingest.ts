@@ -25,6 +25,8 @@ export interface IngestRequest {
   readonly idempotencyKey: string;
   /** Where a source goes on once the rows are stored: it changes with them, or not at all. */
   readonly cursor?: Cursor | undefined;
+  /** The rows are history, and part of the replay of this name. Absent: they are live. */
+  readonly replay?: string | undefined;
 }
 
 export interface LinesRequest {
@@ -40,6 +42,8 @@ export interface Ingest {
   readonly limits: IngestLimits;
   /** Throws KRB_INGEST_UNKNOWN_DATASET. Call before reading a body. */
   checkDataset(name: string): void;
+  /** Throws KRB_INGEST_REPLAY for a dataset that cannot take history beside live rows. */
+  checkReplay(name: string): void;
   /**
    * Holds room for a body that is about to be read. Throws KRB_INGEST_BUSY (429, retry in a second)
    * when too much is pending, KRB_INGEST_TOO_LARGE for a body beyond the limit. Release it when
@@ -70,11 +74,13 @@ export function openIngest(
 
 class FrontDoor implements Ingest {
   readonly limits: IngestLimits;
+  readonly #plan: Plan;
   readonly #datasets: ReadonlySet<string>;
   readonly #engine: Engine;
   #pendingBytes = 0;
 
   constructor(plan: Plan, engine: Engine, limits: IngestLimits) {
+    this.#plan = plan;
     this.#datasets = new Set(plan.datasets.map((dataset) => dataset.name));
     this.#engine = engine;
     this.limits = limits;
@@ -95,6 +101,12 @@ class FrontDoor implements Ingest {
         details: { dataset: name.slice(0, 80) },
       },
     );
+  }
+
+  checkReplay(name: string): void {
+    this.checkDataset(name);
+    const problem = replayProblem(this.#plan, name);
+    if (problem !== null) throw problem;
   }
 
   reserve(sizeBytes: number): Reservation {
@@ -152,7 +164,27 @@ class FrontDoor implements Ingest {
 
   async accept(request: IngestRequest): Promise<Outcome> {
     this.checkDataset(request.dataset);
+    if (request.replay !== undefined) this.checkReplay(request.dataset);
     const { body, ...header } = request;
     return this.#engine.submit(header, body).outcome;
   }
+}
+
+/** Null where history can be loaded beside live rows. */
+function replayProblem({ datasets, streams }: Plan, name: string): KurobeError | null {
+  const dataset = datasets.find((one) => one.name === name);
+  const details = { dataset: name };
+  if (dataset !== undefined && dataset.key.length > 0 && !dataset.key.includes(dataset.eventTime)) {
+    const message = `an older row of ${name} would replace the newest one of its key`;
+    const hint = `Its key leaves ${dataset.eventTime} out: load its history before live rows.`;
+    return new KurobeError("KRB_INGEST_REPLAY", message, { hint, details });
+  }
+  const reader = streams.find((one) =>
+    [one.from, ...one.joins.map((join) => join.with)].includes(name),
+  );
+  if (reader === undefined) return null;
+  return new KurobeError("KRB_INGEST_REPLAY", `the stream ${reader.name} follows ${name}`, {
+    hint: "Send history as live rows, then `kurobe late replay` lets them count.",
+    details,
+  });
 }

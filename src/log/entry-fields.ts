@@ -21,9 +21,9 @@ const UNITS: ReadonlySet<unknown> = new Set<TimeUnit>(["ns", "us", "ms", "s", "m
 export function encodeFields(header: EntryHeader): Uint8Array {
   if (header.kind !== "batch") return EMPTY;
   const { dataset, format, onInvalid, producer, idempotencyKey } = header;
-  const { timeUnit, cursor, endsGroup } = header;
+  const { timeUnit, cursor, replay, endsGroup } = header;
   const always = { dataset, format, onInvalid, producer, idempotencyKey };
-  const fields = { ...always, timeUnit, cursor, endsGroup };
+  const fields = { ...always, timeUnit, cursor, replay, endsGroup };
   return Buffer.from(JSON.stringify(fields), "utf8");
 }
 
@@ -36,7 +36,7 @@ export function decodeFields(
   if (kind !== "batch") return { kind, receivedAtUs };
   const fields = parseObject(bytes);
   const { dataset, format, onInvalid, producer, idempotencyKey } = fields;
-  const { timeUnit, cursor, endsGroup } = fields;
+  const { timeUnit, cursor, replay, endsGroup } = fields;
   if (typeof dataset !== "string" || typeof producer !== "string") return undefined;
   if (typeof idempotencyKey !== "string" || !isFormat(format)) return undefined;
   if (onInvalid !== "dead_letter" && onInvalid !== "reject") return undefined;
@@ -51,11 +51,13 @@ export function decodeFields(
   };
   if (timeUnit !== undefined && !isUnit(timeUnit)) return undefined;
   if (cursor !== undefined && !isCursor(cursor)) return undefined;
+  if (replay !== undefined && typeof replay !== "string") return undefined;
   return {
     ...header,
     ...(timeUnit === undefined ? {} : { timeUnit }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(endsGroup === true ? { endsGroup } : {}),
+    ...(replay === undefined ? {} : { replay }),
   };
 }
 

@@ -29,6 +29,8 @@ export interface BatchEntry {
   readonly timeUnit?: TimeUnit | undefined;
   /** Where its source goes on once these rows are stored. */
   readonly cursor?: Cursor | undefined;
+  /** Its rows are history, which the replay of this name judges by a watermark of its own. */
+  readonly replay?: string | undefined;
   /** No later entry is applied together with it: what follows from it is looked at at once. */
   readonly endsGroup?: true | undefined;
 }

@@ -29,7 +29,9 @@ import { sweep } from "../storage/sweep.ts";
 import { streamStage, type StreamStage, withStreams } from "../streams/streams.ts";
 import { type Backfills, openBackfills } from "../windows/backfills.ts";
 import { type LateRows, openLateRows } from "../windows/late-rows.ts";
-import { windowStage, type WindowStage, withoutDropped } from "../windows/window-stage.ts";
+import { openReplays, type Replays } from "../windows/replays.ts";
+import { windowStage, type WindowStage } from "../windows/window-stage.ts";
+import { withoutDropped } from "../windows/window-stage-state.ts";
 
 /** What the rooms below the doors need to know of the machine. */
 export interface PlatformSettings {
@@ -56,7 +58,7 @@ export interface PlatformDeps {
   readonly folder?: string;
   /** A receiver has begun, or stopped, to fail. */
   readonly onSinkTrouble?: ((status: SinkStatus) => void) | undefined;
-  /** How many rows a backfill takes at a time; tests take few. */
+  /** How many rows a backfill or a replay takes at a time; tests take few. */
   readonly backfillRows?: number | undefined;
 }
 
@@ -73,6 +75,7 @@ export interface Platform extends AsyncDisposable {
   readonly alarms: Alarms;
   readonly lateRows: LateRows;
   readonly backfills: Backfills;
+  readonly replays: Replays;
   /** Aborted when another process has taken the data directory over: stop at once. */
   readonly lost: AbortSignal;
   /**
@@ -119,6 +122,14 @@ export async function openPlatform(
       rowsASlice: deps.backfillRows,
     }),
   );
+  const replays = opening.own(
+    openReplays({
+      engine,
+      windows,
+      connection: await database.connect(),
+      rowsASlice: deps.backfillRows,
+    }),
+  );
   const lifetime = opening.move();
   return {
     plan,
@@ -133,6 +144,7 @@ export async function openPlatform(
     alarms: openAlarms({ engine, alerts, clock }),
     lateRows,
     backfills,
+    replays,
     lost: lock.signal,
     warnings: warningsOf(found, log),
     [Symbol.asyncDispose]: () => lifetime[Symbol.asyncDispose](),

@@ -67,7 +67,7 @@ export async function openRunningProject(
       },
     ),
   );
-  const { engine, ingest, database, sinks, alarms, lateRows, backfills } = platform;
+  const { engine, ingest, database, sinks, alarms, lateRows, backfills, replays } = platform;
   const query = opening.own(await openProjectQuery(platform, settings, deps));
   const sources = opening.own(openSources(plan, { ingest, directory: order.projectDirectory }));
   server.open({
@@ -80,6 +80,7 @@ export async function openRunningProject(
     alarms,
     lateRows,
     backfills,
+    replays,
     verify: (options) => verifyPlatform(platform, options),
   });
   const lifetime = opening.move();

@@ -4,6 +4,7 @@ import { type JsonSchema } from "./openapi-rows.ts";
 import { RESULT_TYPES, SqlCommand } from "./routes/sql.ts";
 import { SilenceCommand } from "./routes/alerts.ts";
 import { BackfillBody } from "./routes/backfills.ts";
+import { ReplayBody, ReplayEndBody } from "./routes/replays.ts";
 import { CheckpointCommand } from "./routes/checkpoints.ts";
 import { LateCommand } from "./routes/late-rows.ts";
 import { LetterChoice } from "./routes/dead-letters.ts";
@@ -131,6 +132,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
     tag: "rows",
     parameters: [
+      query("replay", "The rows are history, of the replay of this name, and not live.", {
+        ...text,
+        minLength: 1,
+        maxLength: 128,
+      }),
       query("onInvalid", "reject refuses the whole body if one row is bad.", {
         type: "string",
         enum: ["dead_letter", "reject"],
@@ -235,6 +241,42 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
     tag: "rows",
     body: command(LateCommand),
+    isBodyOptional: true,
+    answers: [
+      [
+        200,
+        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
+        { "application/x-ndjson": object },
+      ],
+    ],
+    problems: [400, 404],
+  },
+  "GET /v1/replays": {
+    summary: "History that is being loaded beside live rows",
+    tag: "operate",
+    answers: [[200, "How far each replay is.", json(listOf("replays", object))]],
+    problems: [],
+  },
+  "PUT /v1/datasets/{name}/replays/{replay}": {
+    summary: "Begin a replay, and name its producers",
+    description: words(
+      "Its watermark waits until each of them has sent a row. A replay whose producers need not be",
+      "known begins with its first row.",
+    ),
+    tag: "operate",
+    body: command(ReplayBody),
+    isBodyOptional: true,
+    answers: [[200, "How far it is.", json(object)]],
+    problems: [400, 404, 409],
+  },
+  "POST /v1/datasets/{name}/replays/{replay}/end": {
+    summary: "End a replay, or one of its producers",
+    description: words(
+      "Windows that wait for more of its rows are computed as they are, a bounded number of rows at a",
+      "time; that goes on when the connection is closed, and after a restart.",
+    ),
+    tag: "operate",
+    body: command(ReplayEndBody),
     isBodyOptional: true,
     answers: [
       [

@@ -58,6 +58,8 @@ function operationOf(route: string, operation: Operation, names: readonly string
     schema: { type: "string", ...(names.length === 0 ? {} : { enum: names }) },
   };
   const isNamed = route.includes("{name}");
+  const replay = { name: "replay", in: "path", required: true, schema: { type: "string" } };
+  const isOfReplay = route.includes("{replay}");
   const statuses = new Set([...problems, ...(operation.isPublic === true ? [] : COMMON_PROBLEMS)]);
   return {
     operationId: operationId(route),
@@ -65,7 +67,7 @@ function operationOf(route: string, operation: Operation, names: readonly string
     ...(description === undefined ? {} : { description }),
     tags: [tag],
     ...(operation.isPublic === true ? { security: [] } : {}),
-    parameters: [...(isNamed ? [name] : []), ...parameters],
+    parameters: [...(isNamed ? [name] : []), ...(isOfReplay ? [replay] : []), ...parameters],
     ...(body === undefined
       ? {}
       : { requestBody: { required: operation.isBodyOptional !== true, content: contentOf(body) } }),

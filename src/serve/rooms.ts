@@ -12,6 +12,7 @@ export interface Rooms {
   readonly alarms: ServedAlarms;
   readonly lateRows: ServedLateRows;
   readonly backfills: ServedBackfills;
+  readonly replays: ServedReplays;
   /** For the live doors, which read results as they are published. */
   readonly database: { connect(): Promise<ReadingConnection> };
   /** Plain JSON; left out where nothing is read by itself. */
@@ -54,6 +55,33 @@ export interface ServedBackfills {
   ): Promise<ServedBackfill>;
   follow(window: string, signal: AbortSignal): AsyncIterable<ServedBackfill>;
   cancel(window: string): Promise<ServedBackfill>;
+}
+
+/** History that comes beside live rows. `Replays` of `windows/` fits. */
+export interface ServedReplays {
+  list(): readonly ServedReplay[];
+  begin(dataset: string, name: string, producers: readonly string[]): Promise<ServedReplay>;
+  finish(dataset: string, name: string, producer: string): Promise<ServedReplay>;
+  end(dataset: string, name: string): Promise<ServedReplay>;
+  follow(dataset: string, name: string, signal: AbortSignal): AsyncIterable<ServedReplay>;
+}
+
+export interface ServedReplay {
+  readonly dataset: string;
+  readonly name: string;
+  readonly state: string;
+  readonly rows: number;
+  readonly watermarkUs: bigint | null;
+  readonly producers: readonly {
+    readonly name: string;
+    readonly newestUs: bigint | null;
+    readonly isDone: boolean;
+  }[];
+  readonly waiting: { readonly fromUs: bigint; readonly toUs: bigint } | null;
+  readonly changed: object;
+  readonly startedUs: bigint;
+  readonly changedUs: bigint;
+  readonly problem: string | null;
 }
 
 export interface ServedBackfill {

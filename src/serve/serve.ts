@@ -20,6 +20,7 @@ import { liveRoutes } from "./routes/live.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { openapiRoutes } from "./routes/openapi.ts";
 import { pageRoutes } from "./routes/pages.ts";
+import { replayRoutes } from "./routes/replays.ts";
 import { rowsInRoutes } from "./routes/rows-in.ts";
 import { sinkRoutes } from "./routes/sinks.ts";
 import { sqlRoutes } from "./routes/sql.ts";
@@ -36,6 +37,7 @@ const ROUTES: readonly ((app: FastifyInstance, door: Door) => void)[] = [
   deadLetterRoutes,
   lateRowRoutes,
   backfillRoutes,
+  replayRoutes,
   sqlRoutes,
   liveRoutes,
   statusRoutes,

@@ -44,8 +44,14 @@ export function withMet(
   const outOfOrderness = sql.literal(dataset.watermark.outOfOrdernessUs);
   // Without ORDER BY the running maximum streams, in the order in which rows were stored.
   const own = sql`greatest(${ownMax}, max(epoch_us(${at})) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))`;
+  const met = sql`greatest(${microseconds(before.watermarkUs)},
+               CASE WHEN _own IS NOT NULL THEN least(${others}, _own) - ${outOfOrderness} END)`;
   return sql`(SELECT ${columns},
-      greatest(${microseconds(before.watermarkUs)},
-               CASE WHEN _own IS NOT NULL THEN least(${others}, _own) - ${outOfOrderness} END) AS _wm
+      ${rows.besideUs === undefined ? met : lower(met, microseconds(rows.besideUs))} AS _wm
     FROM ${batchRows(tx, rows, sql`${columns}, ${own} AS _own`)} AS o)`;
+}
+
+/** The lower of two; null where one of them is. */
+function lower(a: Sql, b: Sql): Sql {
+  return sql`CASE WHEN ${a} < ${b} THEN ${a} WHEN ${a} >= ${b} THEN ${b} END`;
 }

@@ -4,6 +4,9 @@
  */
 import { type WatermarkPlan } from "../plan/plan.ts";
 
+/** Year 1: before every row. A producer that has yet to send is as far as this. */
+export const FAR_PAST_US = -62_135_596_800_000_000n;
+
 interface Producer {
   readonly maxUs: bigint;
   readonly lastReceivedUs: bigint;
@@ -67,6 +70,15 @@ export function expire(progress: Progress, plan: WatermarkPlan, nowUs: bigint): 
     watermarkUs: watermarkOf(progress.watermarkUs, plan, producers),
     producers,
   };
+}
+
+/** One producer is done: whatever it sent, it no longer holds the watermark back. */
+export function settle(progress: Progress, plan: WatermarkPlan, producer: string): Progress {
+  const known = progress.producers.get(producer);
+  if (known === undefined || known.isIdle) return progress;
+  const producers = new Map(progress.producers).set(producer, { ...known, isIdle: true });
+  const watermarkUs = watermarkOf(progress.watermarkUs, plan, producers);
+  return { ...progress, watermarkUs, producers };
 }
 
 /** When an idle timeout is due next, by received time; null when nothing would change. */

@@ -40,11 +40,11 @@ export function needsRuns(
   windows: readonly WindowPlan[],
   rows: AppliedRows,
   before: Progress,
+  after: Progress,
 ): boolean {
   const table = tx.table(dataset.name);
   if (windows.length === 0 || !table.isKeyed) return false;
   if (!table.isKeyTimed) return true;
-  const after = afterRows(before, dataset, rows);
   return windows.some(
     (window) => window.kind === "hopping" && mayBeLate(tx, dataset, window, rows, before, after),
   );
@@ -69,6 +69,7 @@ export function mayBeLate(
 
 /** True when no row of the batch can lie below the watermark that it meets. */
 function isOrderly(dataset: DatasetPlan, rows: AppliedRows, before: Progress): boolean {
+  if (rows.besideUs !== undefined) return false;
   const { min, disorder } = rows.eventTimeUs;
   if (disorder === null || disorder > BigInt(dataset.watermark.outOfOrdernessUs)) return false;
   return before.watermarkUs === null || min >= before.watermarkUs;

@@ -7,7 +7,7 @@ import { lateRowsOf } from "../engine/stored-tables.ts";
 import { windowBounds } from "../plan/calendar.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
 import { gridOf } from "../plan/window-size.ts";
-import { closedBoundary, floorIndex, paneIndex, paneStart } from "./bucket.ts";
+import { earliestStart, floorIndex } from "./bucket.ts";
 import { type Range } from "./publish.ts";
 import { type StoredRows } from "./stored-rows.ts";
 
@@ -48,12 +48,6 @@ export async function firstStart({ stored, window, dataset }: Sliced): Promise<b
   const ofRows = row === null ? null : earliestStart(window, row);
   if (ofRows === null || start === null) return ofRows ?? start;
   return start < ofRows ? start : ofRows;
-}
-
-/** The start of the first window that a row of this time can lie in. */
-function earliestStart(window: WindowPlan, timeUs: bigint): bigint {
-  if (window.kind !== "hopping") return closedBoundary(window, timeUs);
-  return paneStart(window, paneIndex(window, timeUs) - BigInt(window.panes) + 1n);
 }
 
 export interface Counted {

@@ -24,6 +24,12 @@ export function paneStart(window: HoppingPlan, index: bigint): bigint {
   return windowStart(window.every, window.timezone, index);
 }
 
+/** The start of the first window that a row of this time can lie in. */
+export function earliestStart(window: WindowPlan, timeUs: bigint): bigint {
+  if (window.kind !== "hopping") return closedBoundary(window, timeUs);
+  return paneStart(window, paneIndex(window, timeUs) - BigInt(window.panes) + 1n);
+}
+
 /**
  * SQL for `rows` (a table or sub-select with the event time `at` and the named columns) with `_ws`
  * and `_we` as timestamps. Calendar windows are looked up among the windows of the days that occur.

@@ -42,7 +42,7 @@ export async function publishEarly(round: EarlyRound): Promise<number> {
   const groups =
     window.kind === "hopping"
       ? await openHops({ ...round, window, late: null, visible: {} }, rows, only)
-      : await aggregate(tx, dataset, window, tx.relation(dataset.name, rows), rows, only);
+      : await aggregate(tx, dataset, window, tx.relation(dataset.name, rows), rows, { only });
   const early = earlyResults(tx, window, { fromUs: firstUs, toUs: startUs + 1n });
   const published = await publishChanged(tx, window, groups, early);
   return isKeyed ? published + (await takeBackGone(tx, window, early, groups)) : published;

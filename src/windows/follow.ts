@@ -120,7 +120,7 @@ async function resultsOf(of: Following, range: Range, only?: Sql): Promise<Sql> 
   const rows = sql`(SELECT ${sql.join(names.map((name) => sql.id(name)))},
       row_number() OVER (ORDER BY ${sql.join(order)}) AS _seq
     FROM ${tx.relation(upstream.name, range)} AS u WHERE revision > 0)`;
-  return aggregate(tx, resultsAsDataset(upstream), window, rows, range, only);
+  return aggregate(tx, resultsAsDataset(upstream), window, rows, range, { only });
 }
 
 /** `_late`: the late rows in all results of a group, also in those that were taken back. */

@@ -126,6 +126,15 @@ function onlyBy(window: HoppingPlan, groups: Sql | undefined): Sql {
   return sql`WHERE EXISTS (SELECT 1 FROM ${groups} AS d WHERE TRUE${sql.join(sameBy, "")})`;
 }
 
+/** The event times of the windows that start from `fromUs` to `lastUs`. */
+export function rowsOfStarts(
+  window: HoppingPlan,
+  { fromUs, lastUs }: { readonly fromUs: bigint; readonly lastUs: bigint },
+): Range {
+  const windows = { from: paneIndex(window, fromUs), to: paneIndex(window, lastUs) + 1n };
+  return rowsOfWindows(window, windows);
+}
+
 /** SQL for all results of the windows that start from `fromUs` to `lastUs`, over all rows. */
 export async function hopsStarting(
   { tx, dataset, window }: Pick<Hops, "tx" | "dataset" | "window">,

@@ -6,6 +6,7 @@ import { type Connection } from "../duckdb/duckdb.ts";
 import { type Engine } from "../engine/engine.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { IS_SET_ASIDE } from "./beside-sessions.ts";
 import { NOTHING_RECOMPUTED, plus, type Recomputed } from "./recompute.ts";
 import { openStoredRows, type StoredRows } from "./stored-rows.ts";
 import { type WindowCommand } from "./window-command.ts";
@@ -137,7 +138,8 @@ async function summaries(
                count(DISTINCT _window_start) AS windows,
                epoch_us(min(${at})) AS first, epoch_us(max(${at})) AS last,
                max(epoch_us(_watermark) - epoch_us(_window_end)) AS by
-          FROM rows.${sql.id(lateRowsOf(dataset.name))} WHERE NOT _replayed
+          FROM rows.${sql.id(lateRowsOf(dataset.name))}
+         WHERE NOT _replayed AND NOT (${IS_SET_ASIDE})
          GROUP BY _window ORDER BY _window`,
   );
   return rows.map((row) => ({

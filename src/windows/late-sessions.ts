@@ -13,6 +13,8 @@ import { openTable, sameBy, type Sessions } from "./session-sql.ts";
  */
 export interface LateSessions {
   readonly beyond: readonly number[];
+  /** How many rows the batch's sessions do without: those, and what is set aside. */
+  readonly keptOut: number;
   /** The event times of the published sessions that were touched; null: none was. */
   readonly swallowed: { readonly fromUs: bigint; readonly toUs: bigint } | null;
   /** Whether sessions were closed and joined within the batch. */
@@ -41,7 +43,7 @@ export async function joinLateRows(
   longestUs: bigint,
 ): Promise<LateSessions | null> {
   const { tx, window } = of;
-  const range = await findGroups(of);
+  const range = await findGroups(of, rows);
   if (range === null) return null;
   const met = await rowsOfGroups(of, rows);
   const known = await sessionsOfGroups(of, range, longestUs);
@@ -62,12 +64,14 @@ export async function joinLateRows(
   await fillPassing(of, passing);
   const hasPassing = passing.length > 0;
   const tooLate = beyond.map(([seq]) => seq);
-  if (swallowed.length === 0) return { beyond: tooLate, swallowed: null, hasPassing };
+  if (swallowed.length === 0)
+    return { beyond: tooLate, keptOut: tooLate.length, swallowed: null, hasPassing };
   const [span] = await tx.connection.rows<{ from: bigint; to: bigint }>(
     sql`SELECT min(_start) AS "from", max(_last) + 1 AS "to" FROM temp._session_swallowed AS w`,
   );
   return {
     beyond: tooLate,
+    keptOut: tooLate.length,
     hasPassing,
     swallowed: { fromUs: span?.from ?? 0n, toUs: span?.to ?? 0n },
   };
@@ -86,13 +90,15 @@ function inGroups({ tx, dataset, window }: Sessions, rows: Sql, more: Sql): Sql 
 }
 
 /** Fills `temp._late_groups`; gives the event times of the late rows. */
-async function findGroups(
+export async function findGroups(
   of: Sessions,
+  rows: AppliedRows,
 ): Promise<{ readonly fromUs: bigint; readonly toUs: bigint } | null> {
   const { tx, window } = of;
   const by = window.by.map((one) => sql`${sql.id(one.name)}, `);
   const at = sql.id(of.dataset.eventTime);
-  const late = sql`(FROM ${BATCH} AS b WHERE epoch_us(${at}) < _wm)`;
+  const isBehind = rows.besideUs === undefined ? sql`epoch_us(${at}) < _wm` : sql`TRUE`;
+  const late = sql`(FROM ${BATCH} AS b WHERE ${isBehind})`;
   await tx.connection.run(
     sql`CREATE OR REPLACE TEMP TABLE _late_group_rows AS FROM ${inGroups(of, late, sql`, _wm`)} AS i`,
   );
@@ -135,7 +141,7 @@ async function rowsOfGroups(
 }
 
 /** Open sessions of the groups, and published ones that their late rows may touch. */
-async function sessionsOfGroups(
+export async function sessionsOfGroups(
   { tx, window }: Sessions,
   range: { readonly fromUs: bigint; readonly toUs: bigint },
   longestUs: bigint,

@@ -11,8 +11,8 @@ import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type GridPlan, type WindowPlan } from "../plan/plan.ts";
 import { printExpression } from "../plan/print-duckdb.ts";
 import { bucketed } from "./bucket.ts";
-import { withMet } from "../streams/met.ts";
-import { type Progress } from "../streams/watermark.ts";
+import { microseconds, withMet } from "../streams/met.ts";
+import { FAR_PAST_US, type Progress } from "../streams/watermark.ts";
 
 /**
  * All rows of the batch with the watermark that they met (`_wm`, microseconds, null before the
@@ -33,7 +33,9 @@ export async function collectCandidates(
   const table = tx.table(dataset.name);
   const at = sql.id(dataset.eventTime);
   const columns = sql.join(table.columnNames.map((name) => sql.id(name)));
-  const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < _wm`;
+  // Of a replay also those that it has not passed: open windows over closed panes need them.
+  const behind = rows.besideUs === undefined ? sql`_wm` : microseconds(rows.besideUs);
+  const where = table.isKeyed ? sql.empty : sql`WHERE epoch_us(${at}) < ${behind}`;
   const met = withMet(tx, dataset, rows, before, table.columnNames);
   return fill(tx, "_late_batch", sql`SELECT ${columns}, _wm FROM ${met} AS w ${where}`);
 }
@@ -173,13 +175,14 @@ function replacedRows(tx: Transaction, dataset: DatasetPlan, rows: AppliedRows):
 
 /**
  * Files rows of `BATCH` under `<dataset>.late_rows`. `windows` has `_seq` with the `_ws` and `_we`
- * of what each row came too late for.
+ * of what each row came too late for; `met` is the watermark, microseconds.
  */
 export async function storeLateRows(
   tx: Transaction,
   dataset: DatasetPlan,
   window: WindowPlan,
   windows: Sql,
+  met: Sql = sql.id("b", "_wm"),
 ): Promise<void> {
   const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
   const from = sql`${BATCH} AS b JOIN ${windows} AS e USING (_seq)`;
@@ -187,11 +190,12 @@ export async function storeLateRows(
     sql`SELECT count(*) AS rows FROM ${from}`,
   );
   if (count === undefined || count.rows === 0n) return;
-  const ordered = sql`(SELECT ${names}, e._ws, e._we, b._wm, _seq,
+  const ordered = sql`(SELECT ${names}, e._ws, e._we, ${met} AS _wm, _seq,
       row_number() OVER (ORDER BY _seq, e._ws) - 1 AS _place FROM ${from}) AS l`;
   const own = sql.join(dataset.columns.map((column) => sql.id(column.name)));
   await tx.insert(lateRowsOf(dataset.name), {
-    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we, make_timestamp(_wm), _seq, FALSE`,
+    columns: sql`${own}, ${sql.literal(window.name)}, _ws, _we,
+      make_timestamp(greatest(_wm, ${sql.literal(FAR_PAST_US)})), _seq, FALSE`,
     from: ordered,
     offset: sql`_place`,
     span: Number(count.rows),

@@ -142,7 +142,7 @@ export async function publishCorrections(
           window,
           tx.relation(dataset.name, { ...span, ...visible(publication) }),
           span,
-          late.dirty,
+          { only: late.dirty },
         );
   // A result that was taken back keeps its revision: the group may come again.
   const older = tx.relation(window.name, { ...span, withDeleted: true });
@@ -185,7 +185,8 @@ export function byNames(window: WindowPlan): readonly string[] {
 }
 
 /**
- * A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names.
+ * A sub-select: `_ws`, `_we`, the by-columns, the measures. `only` keeps the groups that it names;
+ * `out` has `_seq` and `_ws` of rows that do not count in a window.
  */
 export async function aggregate(
   tx: Transaction,
@@ -193,7 +194,7 @@ export async function aggregate(
   window: GridPlan,
   rows: Sql,
   range: Range,
-  only?: Sql,
+  { only, out }: { readonly only?: Sql | undefined; readonly out?: Sql | undefined } = {},
 ): Promise<Sql> {
   const columns = tx.table(dataset.name).columnNames;
   const at = sql.id(dataset.eventTime);
@@ -204,12 +205,14 @@ export async function aggregate(
     as: sql.id(one.name),
   }));
   const where = window.where === null ? sql.empty : sql`WHERE (${printExpression(window.where)})`;
+  const anti =
+    out === undefined ? sql.empty : sql`ANTI JOIN ${out} AS x ON x._seq = b._seq AND x._ws = b._ws`;
   const keyed = sql`(SELECT ${sql.join(columns.map((name) => sql.id("b", name)))}, _ws, _we
       ${sql.join(
         by.map((one) => sql`, ${one.sql} AS ${one.name}`),
         "",
       )}
-    FROM ${inWindows} AS b ${where})`;
+    FROM ${inWindows} AS b ${anti} ${where})`;
   const chosen =
     only === undefined
       ? sql.empty

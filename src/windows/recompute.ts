@@ -12,7 +12,8 @@ import {
   type TumblingPlan,
   type WindowPlan,
 } from "../plan/plan.ts";
-import { hopsStarting } from "./hopping.ts";
+import { hopsStarting, rowsOfStarts } from "./hopping.ts";
+import { fill } from "./late.ts";
 import { type Range } from "./publish.ts";
 import { aggregate, byNames } from "./publish.ts";
 import { insertResults } from "./results.ts";
@@ -25,8 +26,11 @@ export interface Recomputing {
   readonly starts: Range;
   /** Windows that end later are open. */
   readonly closedUntilUs: bigint;
-  /** Only windows that some row came too late for. */
-  readonly onlyLate: boolean;
+  /**
+   * Only windows that some row came too late for; all; or all, in which what came too late still
+   * does not count. (Where a key replaces rows it does: the ones before are not kept.)
+   */
+  readonly only: "all" | "late" | "punctual";
 }
 
 export interface Recomputed {
@@ -56,7 +60,7 @@ export async function recompute(of: Recomputing): Promise<Recomputed> {
   const late = lateIn(of);
   const endUs = window.kind === "hopping" ? of.starts.toUs : lastEnd(window, of.starts);
   const [span] = await tx.connection.rows<Record<"from" | "last" | "to", bigint | null>>(
-    of.onlyLate
+    of.only === "late"
       ? sql`SELECT epoch_us(min(_window_start)) AS "from", epoch_us(max(_window_start)) AS "last",
                    epoch_us(max(_window_end)) AS "to" FROM ${late} AS l`
       : sql`SELECT ${sql.literal(of.starts.fromUs)} AS "from", ${sql.literal(of.starts.toUs - 1n)} AS "last",
@@ -70,7 +74,12 @@ export async function recompute(of: Recomputing): Promise<Recomputed> {
     sql`CREATE OR REPLACE TEMP TABLE _recomputed AS ${await newResults(of, starts, span.to, late)}`,
   );
   const counts = await publishDifferences(of);
+  if (keepsOut(of)) return { ...counts, replayed: 0 };
   return { ...counts, replayed: await markReplayed(tx, dataset, late) };
+}
+
+function keepsOut({ only, dataset }: Recomputing): boolean {
+  return only === "punctual" && dataset.key.length === 0;
 }
 
 /** The end of the last window that starts in the range. */
@@ -110,14 +119,27 @@ async function newResults(
 ): Promise<Sql> {
   const { tx, dataset, window, closedUntilUs } = of;
   const span = { fromUs: starts.fromUs, toUs };
+  const out = keepsOut(of) ? await keptOut(of, late) : undefined;
+  const whole = window.kind === "hopping" ? rowsOfStarts(window, starts) : span;
   const groups =
-    window.kind === "hopping"
+    window.kind === "hopping" && out === undefined
       ? await hopsStarting({ tx, dataset, window }, starts)
-      : await aggregate(tx, dataset, window, tx.relation(dataset.name, span), span);
-  const chosen = of.onlyLate
-    ? sql`AND _ws IN (SELECT _window_start FROM ${late} AS l)`
-    : sql`AND _ws >= ${timestamp(of.starts.fromUs)} AND _ws < ${timestamp(of.starts.toUs)}`;
+      : await aggregate(tx, dataset, window, tx.relation(dataset.name, whole), whole, { out });
+  const chosen =
+    of.only === "late"
+      ? sql`AND _ws IN (SELECT _window_start FROM ${late} AS l)`
+      : sql`AND _ws >= ${timestamp(of.starts.fromUs)} AND _ws < ${timestamp(of.starts.toUs)}`;
   return sql`FROM ${groups} AS g WHERE _we <= ${timestamp(closedUntilUs)} ${chosen}`;
+}
+
+/** A table of `_seq` and `_ws`: rows, and windows in which they do not count; none: undefined. */
+async function keptOut({ tx }: Recomputing, late: Sql): Promise<Sql | undefined> {
+  const found = await fill(
+    tx,
+    "_kept_out",
+    sql`SELECT _row AS _seq, _window_start AS _ws FROM ${late} AS l`,
+  );
+  return found === 0 ? undefined : sql`temp._kept_out`;
 }
 
 /**
@@ -129,9 +151,10 @@ async function publishDifferences(of: Recomputing): Promise<Omit<Recomputed, "re
   const names = byNames(window);
   const measures = window.measures.map(({ name }) => name);
   const late = lateIn(of);
-  const chosen = of.onlyLate
-    ? sql`window_start IN (SELECT _window_start FROM ${late} AS l)`
-    : sql`window_start >= ${timestamp(of.starts.fromUs)} AND window_start < ${timestamp(of.starts.toUs)}`;
+  const chosen =
+    of.only === "late"
+      ? sql`window_start IN (SELECT _window_start FROM ${late} AS l)`
+      : sql`window_start >= ${timestamp(of.starts.fromUs)} AND window_start < ${timestamp(of.starts.toUs)}`;
   const columns = sql.join(tx.table(window.name).columnNames.map((name) => sql.id(name)));
   const older = sql`(SELECT ${columns} FROM ${tx.relation(window.name, {
     fromUs: of.starts.fromUs,

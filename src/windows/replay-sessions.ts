@@ -28,20 +28,27 @@ import { type SessionProgress, tooLate } from "./sessions.ts";
 export interface ReplayedSessions extends Recomputed {
   /** The longest session that there is now. */
   readonly longestUs: bigint;
+  /** When the first session can be over that is open with such rows; null: none is. */
+  readonly openUs: bigint | null;
 }
 
-/** `starts`: of the sessions that the rows would have made when they came. */
+/**
+ * `starts`: of the sessions that the rows would have made when they came; `which` is a condition on
+ * late rows. What ends after `progress.closedUntilUs` waits.
+ */
 export async function replaySessions(
   of: Sessions,
   progress: SessionProgress,
   starts: Range,
+  which = sql`TRUE`,
 ): Promise<ReplayedSessions> {
   const { tx, dataset, window } = of;
   const { closedUntilUs, longestUs } = progress;
-  const late = waitingLate(tx, dataset, window, startsIn(starts));
+  const late = waitingLate(tx, dataset, window, sql`${startsIn(starts)} AND ${which}`);
   const chosen = await chooseRows(of, late);
-  if (chosen === null || closedUntilUs === null) return { ...NOTHING_RECOMPUTED, longestUs };
-  await joinChosen(of, progress, chosen);
+  if (chosen === null || closedUntilUs === null)
+    return { ...NOTHING_RECOMPUTED, longestUs, openUs: null };
+  const openUs = await joinChosen(of, progress, chosen);
   const published = await publishJoined(of, chosen, longestUs);
   const taken = sql`(SELECT ${lateColumns(of)} FROM ${late} AS a
     WHERE _row IN (SELECT _seq FROM temp._replay_rows AS c
@@ -51,7 +58,7 @@ export async function replaySessions(
     sql`SELECT max(_last - _start) AS us FROM temp._replay_sessions AS s`,
   );
   const newUs = (longest?.us ?? 0n) + BigInt(window.gapUs);
-  return { ...published, replayed, longestUs: newUs > longestUs ? newUs : longestUs };
+  return { ...published, replayed, longestUs: newUs > longestUs ? newUs : longestUs, openUs };
 }
 
 function lateColumns({ tx, dataset }: Sessions): Sql {
@@ -84,8 +91,15 @@ async function chooseRows(of: Sessions, late: Sql): Promise<Range | null> {
   return { fromUs: found.from, toUs: found.to };
 }
 
-/** Fills `temp._replay_sessions` with the sessions that are over and have one of the rows. */
-async function joinChosen(of: Sessions, progress: SessionProgress, chosen: Range): Promise<void> {
+/**
+ * Fills `temp._replay_sessions` with the sessions that are over and have one of the rows. Gives
+ * when the first of the others can be over.
+ */
+async function joinChosen(
+  of: Sessions,
+  progress: SessionProgress,
+  chosen: Range,
+): Promise<bigint | null> {
   const { tx, dataset, window } = of;
   const { closedUntilUs, openFromUs } = progress;
   const gap = BigInt(window.gapUs);
@@ -101,12 +115,20 @@ async function joinChosen(of: Sessions, progress: SessionProgress, chosen: Range
   });
   const small = smallSessions(of, rows, null);
   await tx.connection.run(
-    sql`CREATE OR REPLACE TEMP TABLE _replay_sessions AS
+    sql`CREATE OR REPLACE TEMP TABLE _replay_joined AS
         SELECT ${names(of, "s")}, s._start, s._last${stateNames(of, "s")}
           FROM ${small} AS s
-         WHERE s._last + ${sql.literal(gap)} <= ${sql.literal(closedUntilUs)}
-           AND EXISTS (SELECT 1 FROM temp._replay_rows AS c WHERE ${within(of)})`,
+         WHERE EXISTS (SELECT 1 FROM temp._replay_rows AS c WHERE ${within(of)})`,
   );
+  const isOver = sql`s._last + ${sql.literal(gap)} <= ${sql.literal(closedUntilUs)}`;
+  await tx.connection.run(
+    sql`CREATE OR REPLACE TEMP TABLE _replay_sessions AS
+        FROM temp._replay_joined AS s WHERE ${isOver}`,
+  );
+  const [open] = await tx.connection.rows<{ last: bigint | null }>(
+    sql`SELECT min(s._last) AS last FROM temp._replay_joined AS s WHERE NOT (${isOver})`,
+  );
+  return open === undefined || open.last === null ? null : open.last + gap;
 }
 
 async function publishJoined(

@@ -7,6 +7,7 @@
 import { sql, type Sql } from "../core/sql.ts";
 import { type AppliedRows } from "../engine/stage.ts";
 import { lateRowsOf } from "../engine/stored-tables.ts";
+import { setAside } from "./beside-sessions.ts";
 import { storeLateRows } from "./late.ts";
 import { joinLateRows, type LateSessions } from "./late-sessions.ts";
 import { earlyResults, publishChanged, takeBackGone } from "./early-results.ts";
@@ -111,13 +112,14 @@ export async function advanceSessions(
   const { tx, window } = of;
   const { rows, watermarkUs } = round;
   if (!before.isReady) await restoreSessions(of, before, rows?.firstSeq);
-  const late =
-    rows !== null && round.mayBeLate ? await joinLateRows(of, rows, before.longestUs) : null;
+  const join = rows?.besideUs === undefined ? joinLateRows : setAside;
+  const late = rows !== null && round.mayBeLate ? await join(of, rows, before.longestUs) : null;
   await joinSessionsOf(of, before, rows, late);
   const { published, longestUs } = await publishOver(of, watermarkUs);
   const corrected = late === null ? 0 : await takeBack(of, late, watermarkUs);
-  if (late !== null && late.beyond.length > 0) {
-    await storeLateRows(tx, of.dataset, window, sql`temp._session_beyond`);
+  if (late !== null && late.keptOut > 0) {
+    const met = rows?.besideUs === undefined ? undefined : sql`e._wm`;
+    await storeLateRows(tx, of.dataset, window, sql`temp._session_beyond`, met);
   }
   const open = await openSessions(of, watermarkUs);
   return {
@@ -216,7 +218,7 @@ async function joinSessionsOf(
   const table = tx.table(dataset.name);
   const all = sql.join(table.columnNames.map((name) => sql.id(name)));
   const without =
-    late === null || late.beyond.length === 0
+    late === null || late.keptOut === 0
       ? sql.empty
       : sql`AND _seq NOT IN (SELECT _seq FROM temp._session_beyond)`;
   const batch = sql`(SELECT ${all} FROM ${table.memoryTable(table.generation)}

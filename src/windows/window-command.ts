@@ -1,6 +1,8 @@
 /** What operators tell the windows to do, as the log carries it. */
 import { type Transaction } from "../engine/transaction.ts";
 import { type DatasetPlan, type WindowPlan } from "../plan/plan.ts";
+import { IS_SET_ASIDE } from "./beside-sessions.ts";
+import { type Range } from "./publish.ts";
 import { NOTHING_RECOMPUTED, recompute, type Recomputed } from "./recompute.ts";
 import { replaySessions } from "./replay-sessions.ts";
 import { type SessionProgress } from "./sessions.ts";
@@ -27,6 +29,31 @@ export interface Commanded {
   readonly sessions: SessionProgress | null;
 }
 
+/**
+ * Windows that a replay has passed; `boundUs`: those that end later wait. `openUs`: when the first
+ * session can be over that waits with rows of the range; null: none does.
+ */
+export async function runReplaySlice(
+  of: Commanded,
+  starts: Range,
+  boundUs: bigint,
+): Promise<{
+  readonly counts: Recomputed;
+  readonly sessions: SessionProgress | null;
+  readonly openUs: bigint | null;
+}> {
+  const { window, sessions, ...rest } = of;
+  if (window.kind !== "session") {
+    const counts = await recompute({ ...rest, window, starts, only: "punctual" });
+    return { counts, sessions, openUs: null };
+  }
+  if (sessions === null) return { counts: NOTHING_RECOMPUTED, sessions, openUs: null };
+  const progress = { ...sessions, closedUntilUs: boundUs };
+  const joined = await replaySessions({ ...rest, window }, progress, starts, IS_SET_ASIDE);
+  const { longestUs, openUs, ...counts } = joined;
+  return { counts, sessions: { ...sessions, longestUs }, openUs };
+}
+
 export async function runWindowCommand(
   of: Commanded,
   { fromUs, toUs, only }: WindowCommand,
@@ -34,10 +61,11 @@ export async function runWindowCommand(
   const { window, sessions, ...rest } = of;
   const starts = { fromUs: BigInt(fromUs), toUs: BigInt(toUs) };
   if (window.kind !== "session") {
-    const counts = await recompute({ ...rest, window, starts, onlyLate: only === "late" });
+    const counts = await recompute({ ...rest, window, starts, only });
     return { counts, sessions };
   }
   if (sessions === null) return { counts: NOTHING_RECOMPUTED, sessions };
-  const { longestUs, ...counts } = await replaySessions({ ...rest, window }, sessions, starts);
+  const joined = await replaySessions({ ...rest, window }, sessions, starts);
+  const { longestUs, openUs: _, ...counts } = joined;
   return { counts, sessions: { ...sessions, longestUs } };
 }

@@ -6,14 +6,13 @@ import { closedBoundary } from "./bucket.ts";
 import { afterRows, mayBeLate, needsRuns } from "./arrivals.ts";
 import { publishEarly, takeBackEarly } from "./early.ts";
 import { earlyDueUs } from "./early-progress.ts";
-import {
-  type Backfill,
-  BackfillBook,
-  type BackfillCommand,
-  type BackfillState,
-} from "./backfill.ts";
+import { type Backfill, BackfillBook, type BackfillCommand } from "./backfill.ts";
 import { followClosed, followCorrections } from "./follow.ts";
-import { runWindowCommand, type WindowCommand } from "./window-command.ts";
+import { type Arrived, type Replay, ReplayBook, type ReplayCommand } from "./replay.ts";
+import { type WindowStageState } from "./window-stage-state.ts";
+import { controlReplay, type Replayed } from "./control-replay.ts";
+import { afterArrival, type ReplayWork, worksOf } from "./replay-work.ts";
+import { type Commanded, runWindowCommand, type WindowCommand } from "./window-command.ts";
 import { beyondSeqs, collectCandidates, type LateTables, sortLate } from "./late.ts";
 import { countOpen } from "./open-windows.ts";
 import { NOTHING_RECOMPUTED, type Recomputed } from "./recompute.ts";
@@ -30,7 +29,6 @@ import {
   NOTHING_CLOSED,
   type WindowProgress,
   windowFromState,
-  type WindowState,
   windowToState,
 } from "./window-progress.ts";
 import {
@@ -39,16 +37,8 @@ import {
   NO_PROGRESS,
   type Progress,
   progressFromState,
-  type ProgressState,
   progressToState,
 } from "../streams/watermark.ts";
-
-interface WindowStageState {
-  readonly datasets: Readonly<Record<string, ProgressState>>;
-  readonly windows: Readonly<Record<string, WindowState>>;
-  /** Checkpoints of earlier versions lack it. */
-  readonly backfills?: Readonly<Record<string, BackfillState>>;
-}
 
 export interface WindowStage extends Stage {
   /** When a tick would change something, by received time; null when none would. */
@@ -58,8 +48,21 @@ export interface WindowStage extends Stage {
   readonly hasNewWindows: boolean;
   /** The last one of each window, as of the last commit. */
   backfills(): readonly Backfill[];
+  /** Those that go on, and the last ones that are over; as of the last commit. */
+  replays(): readonly Replay[];
+  /** Windows that rows of replays wait for, and that can be computed now; as of the last commit. */
+  replayWork(): readonly ReplayWork[];
   /** All windows that end then or earlier are closed; null before the first one. */
   closedUntilUs(window: string): bigint | null;
+}
+
+/** Rows, and what they meet of event time. */
+interface Met {
+  readonly rows: AppliedRows;
+  readonly before: Progress;
+  readonly after: Progress;
+  /** Of rows of a replay. */
+  readonly arrived: Arrived | null;
 }
 
 export function windowStage(plan: Plan): WindowStage {
@@ -76,6 +79,7 @@ class EventTimeStage implements WindowStage {
   #progressDraft = new Map<string, Progress>();
   #windowDraft = new Map<string, WindowProgress>();
   readonly #backfills = new BackfillBook();
+  readonly #replays = new ReplayBook();
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -85,12 +89,12 @@ class EventTimeStage implements WindowStage {
   async apply(tx: Transaction, rows: AppliedRows): Promise<readonly number[]> {
     const dataset = this.#dataset(rows.dataset);
     const windows = this.#windowsOf(dataset.name);
-    const before = this.#progressOf(dataset.name);
-    if (rows.rows === 0 || !needsRuns(tx, dataset, windows, rows, before)) {
+    const { before, after, ...met } = this.#meet(dataset, rows);
+    if (rows.rows === 0 || !needsRuns(tx, dataset, windows, met.rows, before, after)) {
       return this.#applyRun(tx, rows, undefined);
     }
     const late: number[] = [];
-    for (const run of await splitIntoRuns(tx, dataset, windows, rows, before)) {
+    for (const run of await splitIntoRuns(tx, dataset, windows, met.rows, before)) {
       late.push(...(await this.#applyRun(tx, run, run.endSeq)));
     }
     return late;
@@ -99,14 +103,14 @@ class EventTimeStage implements WindowStage {
   /** `endSeq`: only rows before it are there yet, where a batch is applied in runs. */
   async #applyRun(
     tx: Transaction,
-    rows: AppliedRows,
+    given: AppliedRows,
     endSeq: number | undefined,
   ): Promise<readonly number[]> {
-    const dataset = this.#dataset(rows.dataset);
-    const before = this.#progressOf(dataset.name);
-    const after = afterRows(before, dataset, rows);
+    const dataset = this.#dataset(given.dataset);
+    const { rows, before, after, arrived } = this.#meet(dataset, given);
     this.#progressDraft.set(dataset.name, after);
     const windows = this.#windowsOf(dataset.name);
+    const closedBefore = new Map(windows.map(({ name }) => [name, this.#closedUs(name)]));
     const late = new Set<number>();
     let candidates: number | null = null;
     for (const window of windows) {
@@ -131,7 +135,25 @@ class EventTimeStage implements WindowStage {
       }
       await this.#publish({ tx, dataset, window, late: tables, endSeq }, after);
     }
+    if (arrived !== null) {
+      const closedUs = {
+        before: (name: string) => closedBefore.get(name) ?? null,
+        after: (name: string) => this.#closedUs(name),
+      };
+      this.#replays.set(afterArrival(arrived, rows, windows, closedUs));
+    }
     return [...late];
+  }
+
+  /** What rows meet of event time, and how far their dataset is after them. */
+  #meet(dataset: DatasetPlan, rows: AppliedRows): Met {
+    const live = this.#progressOf(dataset.name);
+    if (rows.replay === undefined) {
+      return { rows, before: live, after: afterRows(live, dataset, rows), arrived: null };
+    }
+    const arrived = this.#replays.arrive(dataset, rows, live);
+    const { before, live: after, besideUs } = arrived;
+    return { rows: { ...rows, besideUs }, before, after, arrived };
   }
 
   async tick(tx: Transaction, receivedAtUs: bigint): Promise<void> {
@@ -147,15 +169,24 @@ class EventTimeStage implements WindowStage {
           if (window.kind !== "session") await this.#follow(tx, window, tx.nextSeq(window.name));
           continue;
         }
-        if (window.kind === "session") {
-          if (after.watermarkUs === null) continue;
-          const round = { rows: null, mayBeLate: false, watermarkUs: after.watermarkUs };
-          await this.#advance({ tx, dataset, window }, round);
-          continue;
-        }
-        await this.#publish({ tx, dataset, window, late: null, endSeq: undefined }, after);
+        await this.#moveOn(tx, dataset, window, after);
       }
       await this.#publishEarly(tx, dataset, receivedAtUs);
+    }
+  }
+
+  /** Event time has come to `after` without rows. */
+  async #moveOn(
+    tx: Transaction,
+    dataset: DatasetPlan,
+    window: WindowPlan,
+    after: Progress,
+  ): Promise<void> {
+    if (window.kind !== "session") {
+      await this.#publish({ tx, dataset, window, late: null, endSeq: undefined }, after);
+    } else if (after.watermarkUs !== null) {
+      const round = { rows: null, mayBeLate: false, watermarkUs: after.watermarkUs };
+      await this.#advance({ tx, dataset, window }, round);
     }
   }
 
@@ -194,7 +225,8 @@ class EventTimeStage implements WindowStage {
   }
 
   async control(tx: Transaction, command: unknown, receivedAtUs: bigint): Promise<Recomputed> {
-    const asked = command as WindowCommand | BackfillCommand;
+    const asked = command as WindowCommand | BackfillCommand | ReplayCommand;
+    if ("replay" in asked) return await this.#controlReplay(tx, asked, receivedAtUs);
     const { window } = asked;
     if (asked.kind === "recompute") return await this.#recompute(tx, asked);
     if (asked.kind === "backfill_begin") this.#backfills.begin(asked, receivedAtUs);
@@ -213,8 +245,44 @@ class EventTimeStage implements WindowStage {
     return this.#backfills.list();
   }
 
+  async #controlReplay(tx: Transaction, asked: ReplayCommand, nowUs: bigint): Promise<Recomputed> {
+    const dataset = this.#sources.find((one) => one.name === asked.dataset);
+    if (dataset === undefined) return NOTHING_RECOMPUTED;
+    const windows = this.#windowsOf(dataset.name);
+    const of: Replayed = {
+      tx,
+      dataset,
+      windows,
+      replays: this.#replays,
+      progress: this.#progressOf(dataset.name),
+      closedUs: (name) => this.#closedUs(name),
+      moveOn: async (after) => {
+        this.#progressDraft.set(dataset.name, after);
+        for (const window of windows) await this.#moveOn(tx, dataset, window, after);
+      },
+      computeAgain: (name, compute) => this.#computeAgain(tx, name, compute),
+    };
+    return await controlReplay(of, asked, nowUs);
+  }
+
+  replays(): readonly Replay[] {
+    return this.#replays.list();
+  }
+
+  replayWork(): readonly ReplayWork[] {
+    const closedUs = (name: string): bigint | null => this.closedUntilUs(name);
+    return worksOf(this.#replays.list(), this.#plan.windows, closedUs);
+  }
+
   async #recompute(tx: Transaction, asked: WindowCommand): Promise<Recomputed> {
-    const { window: name } = asked;
+    return await this.#computeAgain(tx, asked.window, (of) => runWindowCommand(of, asked));
+  }
+
+  async #computeAgain(
+    tx: Transaction,
+    name: string,
+    compute: (of: Commanded) => ReturnType<typeof runWindowCommand>,
+  ): Promise<Recomputed> {
     const window = this.#plan.windows.find((one) => one.name === name);
     const dataset = this.#sources.find((one) => one.name === window?.from);
     const before = this.#windowProgressOf(name);
@@ -225,7 +293,7 @@ class EventTimeStage implements WindowStage {
     }
     const firstSeq = tx.nextSeq(name);
     const of = { tx, dataset, window, closedUntilUs, sessions: before.sessions };
-    const { counts, sessions } = await runWindowCommand(of, asked);
+    const { counts, sessions } = await compute(of);
     this.#windowDraft.set(name, {
       ...before,
       sessions,
@@ -330,6 +398,10 @@ class EventTimeStage implements WindowStage {
     return this.#progressDraft.get(dataset) ?? this.#progress.get(dataset) ?? NO_PROGRESS;
   }
 
+  #closedUs(window: string): bigint | null {
+    return this.#windowProgressOf(window).closedUntilUs;
+  }
+
   #windowProgressOf(window: string): WindowProgress {
     return this.#windowDraft.get(window) ?? this.#windows.get(window) ?? NOTHING_CLOSED;
   }
@@ -338,6 +410,7 @@ class EventTimeStage implements WindowStage {
     for (const [name, progress] of this.#progressDraft) this.#progress.set(name, progress);
     for (const [name, progress] of this.#windowDraft) this.#windows.set(name, progress);
     this.#backfills.commit();
+    this.#replays.commit();
     this.rollback();
   }
 
@@ -345,6 +418,7 @@ class EventTimeStage implements WindowStage {
     this.#progressDraft = new Map();
     this.#windowDraft = new Map();
     this.#backfills.rollback();
+    this.#replays.rollback();
   }
 
   nextTickUs(): bigint | null {
@@ -378,12 +452,14 @@ class EventTimeStage implements WindowStage {
         [...this.#windows].map(([name, progress]) => [name, windowToState(progress)]),
       ),
       backfills: this.#backfills.toState(),
+      replays: this.#replays.toState(),
     };
   }
 
   restore(state: unknown): void {
-    const { datasets, windows, backfills = {} } = state as WindowStageState;
+    const { datasets, windows, backfills = {}, replays = [] } = state as WindowStageState;
     this.#backfills.restore(backfills);
+    this.#replays.restore(replays);
     this.#progress = new Map(
       Object.entries(datasets).map(([name, one]) => [name, progressFromState(one)]),
     );
@@ -416,12 +492,4 @@ class EventTimeStage implements WindowStage {
     ]);
     return { datasets, windows: Object.fromEntries(told) };
   }
-}
-
-/** The stage's state after datasets and windows were removed, or are to be computed again. */
-export function withoutDropped(state: unknown, dropped: ReadonlySet<string>): WindowStageState {
-  const { datasets, windows, backfills = {} } = state as WindowStageState;
-  const kept = <T>(all: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
-    Object.fromEntries(Object.entries(all).filter(([name]) => !dropped.has(name)));
-  return { datasets: kept(datasets), windows: kept(windows), backfills: kept(backfills) };
 }

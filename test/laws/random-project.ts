@@ -56,6 +56,9 @@ export type Step =
       /** All windows of the range are computed again, which comes to the same. */
       readonly isBackfill: boolean;
     }
+  /** Rows of one replay, one body after the other, while nothing else comes. */
+  | { readonly kind: "history"; readonly batches: readonly SentBatch[] }
+  | { readonly kind: "end" }
   | { readonly kind: "checkpoint" }
   | { readonly kind: "restart" };
 
@@ -95,12 +98,12 @@ const windowSpec = fc.record({
   ),
   by: fc.constantFrom("none", "column", "expression"),
   isFiltered: fc.boolean(),
-  lateness: fc.constantFrom("0s", "2m", "3h"),
+  lateness: fc.constantFrom<string>("0s", "2m", "3h"),
   late: fc.constantFrom("update" as const, "side" as const),
   emit: fc.constantFrom("close" as const, "update" as const),
 });
 
-const projectSpec = fc.record({
+export const projectSpec = fc.record({
   key: fc.constantFrom<readonly ("at" | "k")[]>([], ["k", "at"], ["at"], ["k"]),
   dedup: fc.option(
     fc.record({
@@ -308,7 +311,7 @@ export const randomPairPlan: fc.Arbitrary<Plan> = fc
     );
   });
 
-function planOf(
+export function planOf(
   spec: ProjectSpec,
   above: (lowest: WindowSpec) => Readonly<Record<string, unknown>> = () => ({}),
   read = "events",
@@ -414,7 +417,7 @@ const aroundChangesUs = fc
       BigInt(Date.parse(change)) * 1000n + BigInt(hours) * HOUR_US + BigInt(us),
   );
 
-const rowAt = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<SentRow> =>
+export const rowAt = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<SentRow> =>
   fc.record({
     atUs: timeUs,
     k: fc.constantFrom("a", "b", "", "ü", "a\u0000", 'q"\\'),
@@ -424,7 +427,7 @@ const rowAt = (timeUs: fc.Arbitrary<bigint>): fc.Arbitrary<SentRow> =>
     ),
   });
 
-const batchOf = (
+export const batchOf = (
   row: fc.Arbitrary<SentRow>,
   datasets: readonly string[] = ["events"],
 ): fc.Arbitrary<SentBatch> =>
@@ -434,7 +437,7 @@ const batchOf = (
     rows: fc.array(row, { minLength: 1, maxLength: 6 }),
   });
 
-const stepOf = (batch: fc.Arbitrary<SentBatch>): fc.Arbitrary<Step> =>
+export const stepOf = (batch: fc.Arbitrary<SentBatch>, withLate = true): fc.Arbitrary<Step> =>
   fc.oneof(
     {
       weight: 8,
@@ -449,7 +452,7 @@ const stepOf = (batch: fc.Arbitrary<SentBatch>): fc.Arbitrary<Step> =>
         .map((seconds): Step => ({ kind: "wait", seconds })),
     },
     {
-      weight: 2,
+      weight: withLate ? 2 : 0,
       arbitrary: fc
         .tuple(
           fc.integer({ min: 0, max: 1 }),
@@ -473,7 +476,7 @@ const scriptOf = (
 ): fc.Arbitrary<readonly Step[]> =>
   fc.array(stepOf(batchOf(rowAt(timeUs), datasets)), { minLength: 1, maxLength: 14 });
 
-const timeUs = offsetUs.map((us) => START_US + us);
+export const timeUs = offsetUs.map((us) => START_US + us);
 export const randomScript = scriptOf(timeUs);
 /** Rows of three datasets, in any order. */
 export const randomJoinScript = scriptOf(timeUs, ["events", "events", "users", "rates"]);

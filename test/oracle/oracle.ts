@@ -23,8 +23,11 @@ export type ScriptEntry =
       /** Rows without a named producer all come from one producer without a name. */
       readonly producer?: string | undefined;
       readonly receivedAtUs: bigint;
+      /** They are history: no clock judges them, and no live watermark. */
+      readonly replay?: boolean;
       readonly rows: readonly OracleInput[];
     }
+  | { readonly kind: "replay_end"; readonly dataset: string }
   | { readonly kind: "tick"; readonly receivedAtUs: bigint }
   /** Late rows count after all, in the windows that start in the range. */
   | {
@@ -71,6 +74,14 @@ export function runOracle(plan: Plan, script: readonly ScriptEntry[]): OracleOut
     }
     const dataset = datasets.get(entry.dataset);
     if (dataset === undefined) throw new Error(`the plan has no dataset ${entry.dataset}`);
+    if (entry.kind === "replay_end") {
+      dataset.endReplay();
+      continue;
+    }
+    if (entry.replay === true) {
+      dataset.replay(entry.producer ?? "", entry.receivedAtUs, entry.rows);
+      continue;
+    }
     dataset.batch(entry.producer ?? "", entry.receivedAtUs, entry.rows);
   }
   const windows = new Map<string, readonly WindowResult[]>();
@@ -92,6 +103,9 @@ class OracleDataset {
   readonly #newest = new Map<string, StoredRow>();
   readonly #deadLetters: { input: OracleInput; reason: string }[] = [];
   readonly #duplicates: Row[] = [];
+  #isLive = false;
+  /** History on its way in. */
+  #replay: Producers | null = null;
 
   constructor(plan: Plan, dataset: DatasetPlan, streams: OracleStreams) {
     this.#plan = dataset;
@@ -107,6 +121,59 @@ class OracleDataset {
       else if (this.#isDuplicate(row)) this.#duplicates.push(row);
       else this.#accept(producer, receivedAtUs, row);
     }
+    this.#settle();
+  }
+
+  /** Rows that come beside live ones, and move event time only while there are none. */
+  replay(producer: string, receivedAtUs: bigint, inputs: readonly OracleInput[]): void {
+    const besideUs = this.#producers.watermarkUs;
+    const own = this.#replay ?? new Producers(this.#plan.watermark);
+    const isAhead = !this.#isLive && own.watermarkUs === besideUs;
+    for (const input of inputs) {
+      const row = this.#check(input, null);
+      if (typeof row === "string") this.#deadLetters.push({ input, reason: row });
+      else if (this.#isDuplicate(row)) this.#duplicates.push(row);
+      else {
+        this.#replay = own;
+        const met = own.watermarkUs;
+        const [stored, replaced] = this.#store(row);
+        if (isAhead) this.windows.add(stored, replaced, met, this.#stored());
+        else {
+          const isPassed = met === null || besideUs === null;
+          const lower = isPassed ? null : met < besideUs ? met : besideUs;
+          this.windows.addBeside(stored, replaced, lower, besideUs, this.#stored());
+        }
+        own.see(producer, stored.eventTimeUs, receivedAtUs);
+        if (isAhead) this.#lead(own.watermarkUs);
+      }
+    }
+    if (!this.#isLive) this.#lead(own.watermarkUs);
+    this.#settle();
+  }
+
+  /** No more of it comes: what waits for it is computed. */
+  endReplay(): void {
+    if (this.#replay === null) return;
+    const newestUs = this.#replay.newestUs;
+    this.#replay = null;
+    if (!this.#isLive) this.#lead(newestUs);
+    this.#settle();
+  }
+
+  /** Event time follows the history where nothing else has come. */
+  #lead(watermarkUs: bigint | null): void {
+    const before = this.#producers.watermarkUs;
+    if (watermarkUs === null || (before !== null && watermarkUs <= before)) return;
+    this.#producers.watermarkUs = watermarkUs;
+    this.windows.advance(watermarkUs, this.#stored());
+  }
+
+  /** Windows that wait for history, once it has passed them. */
+  #settle(): void {
+    const liveUs = this.#producers.watermarkUs;
+    const ownUs = this.#replay === null ? liveUs : this.#replay.watermarkUs;
+    if (liveUs === null || ownUs === null) return;
+    this.windows.settle(ownUs < liveUs ? ownUs : liveUs, this.#stored());
   }
 
   replayLate(choice: { window: string; fromUs: bigint; toUs: bigint }): void {
@@ -117,9 +184,10 @@ class OracleDataset {
     this.#producers.tick(receivedAtUs);
     this.windows.advance(this.#producers.watermarkUs, this.#stored());
     this.windows.emit(this.#stored());
+    this.#settle();
   }
 
-  #check(input: OracleInput, receivedAtUs: bigint): Row | string {
+  #check(input: OracleInput, receivedAtUs: bigint | null): Row | string {
     const row: Record<string, Value> = {};
     for (const column of this.#plan.columns) {
       const value = input[column.name] ?? defaultOf(column);
@@ -128,6 +196,7 @@ class OracleDataset {
         return `${column.name} is not ${column.type.kind}`;
       row[column.name] = value;
     }
+    if (receivedAtUs === null) return row;
     const latestUs = receivedAtUs + BigInt(this.#plan.watermark.maxFutureSkewUs);
     return this.#timeOf(row) > latestUs ? "it lies in the future" : row;
   }
@@ -152,6 +221,15 @@ class OracleDataset {
   }
 
   #accept(producer: string, receivedAtUs: bigint, row: Row): void {
+    this.#isLive = true;
+    const [stored, replaced] = this.#store(row);
+    this.windows.add(stored, replaced, this.#producers.watermarkUs, this.#stored());
+    const progress = (): void => this.#producers.see(producer, stored.eventTimeUs, receivedAtUs);
+    this.#streams.follow(this.#plan.name, stored, progress);
+    this.windows.advance(this.#producers.watermarkUs, this.#stored());
+  }
+
+  #store(row: Row): readonly [stored: StoredRow, replaced: StoredRow | undefined] {
     const stored = { seq: this.#accepted.length, row, eventTimeUs: this.#timeOf(row) };
     const { key } = this.#plan;
     const identityOfKey =
@@ -159,10 +237,7 @@ class OracleDataset {
     const replaced = this.#newest.get(identityOfKey);
     this.#accepted.push(stored);
     this.#newest.set(identityOfKey, stored);
-    this.windows.add(stored, replaced, this.#producers.watermarkUs, this.#stored());
-    const progress = (): void => this.#producers.see(producer, stored.eventTimeUs, receivedAtUs);
-    this.#streams.follow(this.#plan.name, stored, progress);
-    this.windows.advance(this.#producers.watermarkUs, this.#stored());
+    return [stored, replaced];
   }
 
   get watermarkUs(): bigint | null {

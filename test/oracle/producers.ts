@@ -11,6 +11,7 @@ export class Producers {
   readonly #plan: WatermarkPlan;
   readonly #producers = new Map<string, Producer>();
   watermarkUs: bigint | null = null;
+  newestUs: bigint | null = null;
 
   constructor(plan: WatermarkPlan) {
     this.#plan = plan;
@@ -18,6 +19,7 @@ export class Producers {
 
   /** One accepted row. */
   see(name: string, eventTimeUs: bigint, receivedAtUs: bigint): void {
+    if (this.newestUs === null || eventTimeUs > this.newestUs) this.newestUs = eventTimeUs;
     const known = this.#producers.get(name);
     if (known === undefined) {
       this.#producers.set(name, {

@@ -14,6 +14,8 @@ interface Session {
 interface Group {
   readonly by: readonly Value[];
   sessions: readonly Session[];
+  /** Rows of history that count later. */
+  waiting: readonly StoredRow[];
 }
 
 export class OracleSessions {
@@ -29,7 +31,7 @@ export class OracleSessions {
   add(row: StoredRow, _replaced: unknown, watermarkUs: bigint | null): readonly LateRow[] {
     if (this.plan.where !== null && evaluate(this.plan.where, row.row) !== true) return [];
     const by = this.plan.by.map((one) => evaluate(one.expression, row.row));
-    const group = this.#groups.get(identities(by)) ?? { by, sessions: [] };
+    const group = this.#groups.get(identities(by)) ?? { by, sessions: [], waiting: [] };
     this.#groups.set(identities(by), group);
     const all = [...group.sessions.flatMap((one) => one.rows), row];
     const rows = this.#islandOf(all, row);
@@ -48,6 +50,42 @@ export class OracleSessions {
     else if (overParts) steps += 2;
     group.sessions = [...group.sessions.filter((one) => !parts.includes(one)), { rows, steps }];
     return [];
+  }
+
+  /** What lies behind the live watermark waits until the history has passed its session. */
+  addBeside(
+    row: StoredRow,
+    _replaced: unknown,
+    metUs: bigint | null,
+    liveUs: bigint | null,
+  ): readonly LateRow[] {
+    if (liveUs === null || row.eventTimeUs >= liveUs) return this.add(row, undefined, liveUs);
+    if (this.plan.where !== null && evaluate(this.plan.where, row.row) !== true) return [];
+    const by = this.plan.by.map((one) => evaluate(one.expression, row.row));
+    const group = this.#groups.get(identities(by)) ?? { by, sessions: [], waiting: [] };
+    this.#groups.set(identities(by), group);
+    const accepted = [...group.sessions.flatMap((one) => one.rows), ...group.waiting];
+    const [startUs, endUs] = this.#span(this.#islandOf([...accepted, row], row));
+    const latenessUs = this.plan.late === "side" ? 0 : this.plan.allowedLatenessUs;
+    if (metUs !== null && endUs + BigInt(latenessUs) <= metUs) {
+      const { seq } = row;
+      return [{ startUs, endUs, window: this.plan.name, seq, row: row.row, watermarkUs: metUs }];
+    }
+    group.waiting = [...group.waiting, row];
+    return [];
+  }
+
+  settle(boundUs: bigint): void {
+    for (const group of this.#groups.values()) {
+      const all = [...group.sessions.flatMap(({ rows }) => rows), ...group.waiting];
+      for (const row of group.waiting) {
+        const rows = this.#islandOf(all, row);
+        if (this.#span(rows)[1] > boundUs) continue;
+        const others = group.sessions.filter((part) => !part.rows.some((r) => rows.includes(r)));
+        group.sessions = [...others, { rows, steps: 0 }];
+        group.waiting = group.waiting.filter((one) => !rows.includes(one));
+      }
+    }
   }
 
   #isTooLate(endUs: bigint, watermarkUs: bigint, overParts: boolean): boolean {

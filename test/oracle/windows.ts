@@ -40,6 +40,24 @@ export class OracleWindows {
     }
   }
 
+  /** A row of history beside live ones: `metUs` is the lower of its watermark and the live one. */
+  addBeside(
+    row: StoredRow,
+    replaced: StoredRow | undefined,
+    metUs: bigint | null,
+    liveUs: bigint | null,
+    stored: readonly StoredRow[],
+  ): void {
+    for (const window of this.#windows) {
+      this.#lateRows.push(...window.addBeside(row, replaced, metUs, liveUs, stored));
+    }
+  }
+
+  /** Windows that wait for history, and end by then, take it in. */
+  settle(boundUs: bigint, stored: readonly StoredRow[]): void {
+    for (const window of this.#windows) window.settle(boundUs, stored);
+  }
+
   advance(watermarkUs: bigint | null, stored: readonly StoredRow[]): void {
     if (watermarkUs === null) return;
     for (const window of this.#windows) window.advance(watermarkUs, stored);
@@ -103,6 +121,8 @@ class OneWindow {
   readonly #groups = new Map<string, Group>();
   /** Rows that came too late for a window: they are stored, but count for nothing there. */
   readonly #excluded = new Map<bigint, Set<number>>();
+  /** Windows that were over before rows of history came into them, by start. */
+  readonly #waiting = new Map<bigint, OracleWindow>();
   #closedUntilUs: bigint | null = null;
   /** Of the last tick, with revision 0. */
   #early: readonly WindowResult[] = [];
@@ -147,6 +167,37 @@ class OneWindow {
       this.#publish(group, stored);
     }
     return [...late.values()];
+  }
+
+  addBeside(
+    row: StoredRow,
+    replaced: StoredRow | undefined,
+    metUs: bigint | null,
+    liveUs: bigint | null,
+    stored: readonly StoredRow[],
+  ): readonly LateRow[] {
+    for (const window of this.#windowsOf(row.eventTimeUs)) {
+      const isPassed = metUs !== null && window.endUs <= metUs;
+      if (!isPassed && liveUs !== null && window.endUs <= liveUs) {
+        this.#waiting.set(window.startUs, window);
+      }
+    }
+    return this.add(row, replaced, metUs, stored);
+  }
+
+  settle(boundUs: bigint, stored: readonly StoredRow[]): void {
+    for (const window of [...this.#waiting.values()]) {
+      if (window.endUs > boundUs) continue;
+      this.#waiting.delete(window.startUs);
+      const groups = new Set(
+        [...this.#groups.values()].filter((one) => one.window.startUs === window.startUs),
+      );
+      for (const one of stored) {
+        const isIn = this.#windowsOf(one.eventTimeUs).some((w) => w.startUs === window.startUs);
+        if (isIn && this.#counts(one, window)) groups.add(this.#group(window, this.#byOf(one.row)));
+      }
+      for (const group of groups) this.#publish(group, stored);
+    }
   }
 
   #isCorrected(window: OracleWindow, watermarkUs: bigint): boolean {

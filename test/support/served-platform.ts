@@ -115,7 +115,7 @@ export async function openServed(
   const plan = resolveProject(definition);
   const settings = { ...PLATFORM_SETTINGS, dataDirectory: directory, ...options.platform };
   const platform = opening.own(await openPlatform(plan, settings, options.deps));
-  const { engine, ingest, database, sinks, alarms, lateRows, backfills } = platform;
+  const { engine, ingest, database, sinks, alarms, lateRows, backfills, replays } = platform;
   const query = opening.own(
     await openQuery({
       database,
@@ -133,6 +133,7 @@ export async function openServed(
     alarms,
     lateRows,
     backfills,
+    replays,
     verify: (verifying) => verifyPlatform(platform, verifying),
   };
   const rooms = options.wrap?.(real) ?? real;

@@ -9,6 +9,13 @@ import { showBytes, showCount, showElapsed, showMany } from "../figures.ts";
 import { ingestFiles, type IngestTotals } from "../ingest/ingest-files.ts";
 import { describeInput, INPUT_FORMATS, type InputFormat } from "../ingest/input-file.ts";
 import { type Output } from "../output.ts";
+import {
+  beginReplay,
+  changesText,
+  endReplay,
+  finishProducer,
+  type ReplayState,
+} from "../ingest/replay-files.ts";
 
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const PARALLEL = 4;
@@ -23,6 +30,9 @@ export const ingest = defineCommand({
       "sent again, and a run that broke off can be repeated: bodies that were stored are recognised by their " +
       "bytes, their place, and the name of their file.",
     "Rows that do not fit the dataset become dead letters; kurobe dlq lists them.",
+    "With --replay the rows are history that comes beside live ones. They have a watermark of their own, that of " +
+      "the slowest of the files: windows of the past are published when it has passed them, rows are late only " +
+      "where it has, and live windows go on as if nothing had come.",
   ],
   positionals: [
     { name: "dataset", prose: "A dataset of the project." },
@@ -48,6 +58,10 @@ export const ingest = defineCommand({
       kind: "text",
       value: "name",
       prose: "Source of the rows: the watermark follows each producer on its own.",
+    },
+    replay: {
+      kind: "switch",
+      prose: "The rows are history: each file is a producer of one replay, which ends with them.",
     },
     parallel: {
       kind: "text",
@@ -75,6 +89,10 @@ export const ingest = defineCommand({
     { prose: "Many compressed ones", line: "kurobe ingest ticks archive/2026-*.csv.gz" },
     { prose: "From another program", line: "mosquitto_sub -t ticks | kurobe ingest ticks -" },
     {
+      prose: "Last year's rows, while this year's come in",
+      line: "kurobe ingest ticks 2025-*.csv.gz --replay",
+    },
+    {
       prose: "All rows of a body or none",
       line: "kurobe ingest ticks day.csv --on-invalid reject",
     },
@@ -93,40 +111,47 @@ export const ingest = defineCommand({
       : sizes.reduce<number>((sum, n) => sum + (n ?? 0), 0);
     const totals = noTotals();
     const startedMs = terminal.clock.monotonicMs();
+    const replay = options.replay ? await beginReplay(client, dataset, files, options) : null;
     try {
       using progress = output.progress(`Sending to ${dataset}`);
       const show = (): void => {
         const elapsedMs = terminal.clock.monotonicMs() - startedMs;
         progress.update({ done: totals.readBytes, total, text: rateText(totals, elapsedMs) });
       };
-      await ingestFiles(
-        {
-          files,
-          targetBytes,
-          maxBytes: MAX_BODY_BYTES,
-          parallel: parallel ?? ((await isOrderFree(client, dataset)) ? PARALLEL : 1),
-          key: options.key,
-          terminal,
-          onProgress: show,
-          send: {
-            client,
-            dataset,
-            onInvalid: options["on-invalid"] === "reject" ? "reject" : "dead_letter",
-            producer: options.producer ?? "",
-            retryForMs,
-            onRetry: (reason, waitMs) => {
-              progress[Symbol.dispose]();
-              const why = `${reason.message}; trying again in ${showElapsed(waitMs)}`;
-              output.note(output.notePaint.yellow(why));
-            },
-          },
+      const job = {
+        targetBytes,
+        maxBytes: MAX_BODY_BYTES,
+        parallel: parallel ?? ((await isOrderFree(client, dataset)) ? PARALLEL : 1),
+        key: options.key,
+        namedProducer: options.producer ?? "",
+        terminal,
+        onProgress: show,
+      };
+      const send = {
+        client,
+        dataset,
+        onInvalid: options["on-invalid"] === "reject" ? "reject" : "dead_letter",
+        producer: options.producer ?? "",
+        replay: replay?.name ?? null,
+        retryForMs,
+        onRetry: (reason: KurobeError, waitMs: number): void => {
+          progress[Symbol.dispose]();
+          const why = `${reason.message}; trying again in ${showElapsed(waitMs)}`;
+          output.note(output.notePaint.yellow(why));
         },
-        totals,
-      );
+      } as const;
+      if (replay === null) await ingestFiles({ ...job, files, send }, totals);
+      for (const [index, producer] of (replay?.producers ?? []).entries()) {
+        const one = files.slice(index, index + 1);
+        await ingestFiles({ ...job, files: one, send: { ...send, producer } }, totals);
+        if (replay !== null) await finishProducer(client, replay, producer);
+      }
     } catch (error) {
       throw explained(error, totals);
     }
-    report(dataset, files.length, totals, terminal.clock.monotonicMs() - startedMs, output);
+    const sentMs = terminal.clock.monotonicMs() - startedMs;
+    const replayed = replay === null ? null : await endReplay(client, replay, output);
+    report(dataset, files.length, totals, sentMs, replayed, output);
   },
 });
 
@@ -203,6 +228,7 @@ function report(
   files: number,
   totals: IngestTotals,
   elapsedMs: number,
+  replay: ReplayState | null,
   output: Output,
 ): void {
   const { readBytes, problems, ...counts } = totals;
@@ -213,6 +239,7 @@ function report(
     readBytes,
     elapsedMs: Math.round(elapsedMs),
     errors: problems,
+    ...(replay === null ? {} : { replay }),
   });
   const { bold, dim, green, yellow } = output.paint;
   const seconds = Math.max(1, elapsedMs) / 1000;
@@ -228,6 +255,7 @@ function report(
     const bodies = showMany(totals.replayedBodies, "body was", "bodies were");
     output.line(yellow(`  ${bodies} stored by an earlier run, and not stored again`));
   }
+  if (replay !== null) output.line(`  ${changesText(replay)}`);
   if (problems.length === 0) return;
   output.line(`  the first rows that did not fit (kurobe dlq ls ${dataset}):`);
   for (const { file, line, column, reason } of problems) {

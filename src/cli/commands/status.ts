@@ -11,6 +11,7 @@ import {
   showTime,
 } from "../figures.ts";
 import { type Output } from "../output.ts";
+import { type ReplayState } from "../ingest/replay-files.ts";
 import { type Backfill, showBackfills } from "../show-backfills.ts";
 import { showSinks, type SinkState } from "../show-sinks.ts";
 
@@ -45,6 +46,7 @@ interface Status {
   /** Those that are not over. */
   readonly backfills: readonly Backfill[];
   readonly alerts: readonly AlertSummary[];
+  readonly replays: readonly ReplayState[];
   readonly sinks: readonly SinkState[];
   readonly sources: readonly SourceStatus[];
   readonly process: { readonly pid: number; readonly rssBytes: number };
@@ -103,8 +105,8 @@ export const status = defineCommand({
   summary: "Show what the engine holds and does",
   description: [
     "Datasets with their rows, late rows, dead letters and watermark, and how far that is behind the clock; windows, " +
-      "backfills that are not over, alerts, sinks and sources; the log, the last checkpoint, and whether the disk is " +
-      "full.",
+      "replays and backfills that are not over, alerts, sinks and sources; the log, the last checkpoint, and whether " +
+      "the disk is full.",
   ],
   options: { ...CLIENT_OPTIONS },
   examples: [
@@ -119,6 +121,7 @@ export const status = defineCommand({
     showEngine(answer, client.url, output);
     showDatasets(answer.datasets, output);
     showWindows(answer.windows, output);
+    showReplays(answer.replays, output);
     showBackfills(answer.backfills, output);
     showAlerts(answer.alerts, output);
     if (answer.sinks.length > 0) {
@@ -200,6 +203,17 @@ function showProducers({ name, producers }: DatasetStatus, output: Output): void
       : [`the slowest ${slowest.name || "without a name"} at ${showSecond(slowest.newest)}`]),
   ];
   output.line(output.paint.dim(`  ${name}: ${parts.join(", ")}`));
+}
+
+/** Those that go on. */
+function showReplays(replays: readonly ReplayState[], output: Output): void {
+  const running = replays.filter(({ state }) => state !== "done");
+  if (running.length > 0) output.line();
+  for (const { name, dataset, state, rows, watermark } of running) {
+    const where = watermark === null ? "waits for its producers" : `at ${showSecond(watermark)}`;
+    const about = `${state}, ${where}, ${showMany(rows, "row")}`;
+    output.line(`  replay ${name} into ${dataset}: ${about}`);
+  }
 }
 
 function showAlerts(alerts: readonly AlertSummary[], output: Output): void {

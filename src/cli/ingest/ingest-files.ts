@@ -14,6 +14,8 @@ export interface IngestJob {
   readonly parallel: number;
   /** Replaces the file's name in the key under which a repeated run is recognised. */
   readonly key: string | undefined;
+  /** The producer that the user named, which is part of that key too. */
+  readonly namedProducer: string;
   readonly terminal: Terminal;
   readonly onProgress: (totals: IngestTotals) => void;
 }
@@ -84,9 +86,9 @@ async function* bodiesOf(job: IngestJob, totals: IngestTotals): AsyncGenerator<F
     const { targetBytes, maxBytes } = job;
     // What comes out of a pipe is new each time, unless the user gives it a name.
     const name = job.key ?? file.key ?? randomUUID();
-    const { dataset, onInvalid, producer } = job.send;
+    const { dataset, onInvalid } = job.send;
     for await (const piece of splitFile(bytes, { format, path, targetBytes, maxBytes })) {
-      const parts = [dataset, name, String(piece.offset), onInvalid, producer];
+      const parts = [dataset, name, String(piece.offset), onInvalid, job.namedProducer];
       yield { file, piece, key: idempotencyKey(parts, piece.bytes) };
     }
   }

@@ -29,6 +29,8 @@ export interface SendOptions {
   readonly onInvalid: "dead_letter" | "reject";
   /** Empty where the rows name none. */
   readonly producer: string;
+  /** The rows are history of the replay of this name; null: they are live. */
+  readonly replay: string | null;
   readonly retryForMs: number;
   readonly signal: AbortSignal;
   /** Told once for each wait. */
@@ -53,9 +55,12 @@ const LONGEST_WAIT_MS = 10_000;
 
 /** A retry is safe at any moment: the key makes the server give the first answer again. */
 export async function sendBody(body: Body, options: SendOptions): Promise<RowsAnswer> {
-  const { client, dataset, onInvalid, producer, signal } = options;
+  const { client, dataset, onInvalid, producer, replay, signal } = options;
   const request = {
-    query: onInvalid === "reject" ? { onInvalid } : {},
+    query: {
+      ...(onInvalid === "reject" ? { onInvalid } : {}),
+      ...(replay === null ? {} : { replay }),
+    },
     headers: {
       "content-type": CONTENT_TYPES[body.format],
       "idempotency-key": body.idempotencyKey,

@@ -8,6 +8,11 @@ export const INGEST_ERRORS = {
     "54000",
     "Send smaller bodies, or raise the setting for the largest body.",
   ),
+  KRB_INGEST_REPLAY: user(
+    409,
+    "0A000",
+    "A replay needs rows that stay, or a key with the event time, and no stream that reads them.",
+  ),
   KRB_INGEST_BUSY: {
     domain: "external",
     retry: "backoff",

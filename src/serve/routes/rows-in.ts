@@ -6,6 +6,7 @@ import { type Door } from "../door.ts";
 import { rowFormatOf } from "../media-type.ts";
 import { announcedBytes, readBody } from "../request-body.ts";
 import { senderOf } from "../sender.ts";
+import { checkReplayName } from "../replay-name.ts";
 import { parametersOf } from "../url-parameters.ts";
 
 type Outcome = Awaited<ReturnType<Ingest["accept"]>>;
@@ -18,7 +19,8 @@ export function rowsInRoutes(app: FastifyInstance, door: Door): void {
     const dataset = request.params.name;
     const { ingest } = door.rooms;
     ingest.checkDataset(dataset);
-    const onInvalid = onInvalidOf(request);
+    const { onInvalid, replay } = readParameters(request);
+    if (replay !== undefined) ingest.checkReplay(dataset);
     const headers = request.headers;
     const format = rowFormatOf(headers["content-type"]);
     const { producer, idempotencyKey } = senderOf(headers);
@@ -34,6 +36,7 @@ export function rowsInRoutes(app: FastifyInstance, door: Door): void {
       onInvalid,
       producer,
       idempotencyKey,
+      replay,
     });
     return answerTo(outcome, dataset, reply);
   });
@@ -62,8 +65,12 @@ function answerTo(outcome: Outcome, dataset: string, reply: FastifyReply): objec
   };
 }
 
-function onInvalidOf(request: FastifyRequest): "dead_letter" | "reject" {
-  const { onInvalid = "dead_letter" } = parametersOf(request, ["onInvalid"]);
-  if (onInvalid === "dead_letter" || onInvalid === "reject") return onInvalid;
+function readParameters(request: FastifyRequest): {
+  readonly onInvalid: "dead_letter" | "reject";
+  readonly replay: string | undefined;
+} {
+  const { onInvalid = "dead_letter", replay } = parametersOf(request, ["onInvalid", "replay"]);
+  if (replay !== undefined) checkReplayName(replay);
+  if (onInvalid === "dead_letter" || onInvalid === "reject") return { onInvalid, replay };
   throw new KurobeError("KRB_SERVE_PARAMETER", "onInvalid is neither dead_letter nor reject");
 }

@@ -7,6 +7,7 @@ import {
   type ServedSink,
   type ServedWindow,
 } from "../rooms.ts";
+import { replayBody } from "./replays.ts";
 import { isoTime, isoTimeOrNull } from "../time-text.ts";
 import { parametersOf } from "../url-parameters.ts";
 import { backfillBody } from "./backfills.ts";
@@ -42,6 +43,7 @@ export function statusRoutes(app: FastifyInstance, door: Door): void {
       alerts: door.rooms.alarms
         .list()
         .map(({ name, on, pending, firing }) => ({ name, on, pending, firing })),
+      replays: door.rooms.replays.list().map(replayBody),
       sinks: door.rooms.sinks.status().map(sinkBody),
       sources: door.rooms.sources?.() ?? [],
       process: {
