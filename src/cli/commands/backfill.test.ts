@@ -34,11 +34,13 @@ const project = defineProject({
   },
 });
 /** One window alone: where many rows are sent one by one. */
-const plain = defineProject({
-  name: "backfill",
-  datasets: { ticks },
-  windows: { bars: tumbling({ from: ticks, size: "1m", by: ["symbol"], measure }) },
-});
+const plainOf = (size: string) =>
+  defineProject({
+    name: "backfill",
+    datasets: { ticks },
+    windows: { bars: tumbling({ from: ticks, size, by: ["symbol"], measure }) },
+  });
+const plain = plainOf("1m");
 const FEW = { deps: { backfillRows: 4 } };
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -224,6 +226,29 @@ it("lets rows in between its slices, and counts them where they belong", async (
   const query = BARS_QUERY.replace(timeOf(LAST_MINUTE), timeOf(LAST_MINUTE + sent - 1));
   expect(await rowsOf(served, BARS)).toEqual(await rowsOf(served, query));
   expect(await rowsOf(served, WAITING)).toEqual([[0]]);
+});
+
+it("ends where its window is another one at the next start", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "kurobe-backfill-"));
+  try {
+    {
+      await using served = await openServed(plain, { directory, deps: { backfillRows: 1 } });
+      await sendMany(served);
+      await served.platform.backfills.begin("bars", {});
+    }
+    const platform = { acceptDestructive: true };
+    await using served = await openServed(plainOf("2m"), { directory, platform, ...FEW });
+    expect(await runJson(served, [])).toEqual({ backfills: [] });
+    // It is computed over all rows, and leaves nothing to a backfill.
+    await expect.poll(() => rowsOf(served, "SELECT sum(trades) FROM bars")).toEqual([[2 * MANY]]);
+    expect(await runJson(served, ["bars"])).toMatchObject({
+      state: "done",
+      corrected: 0,
+      added: 0,
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 });
 
 it("takes late rows of windows in which nothing else is left", async () => {
