@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sql } from "../core/sql.ts";
+import { per_minute, START_MS, viewLine, views } from "../../test/support/alert-project.ts";
 import { openReceiver, type Receiver } from "../../test/support/receiver.ts";
 import { openServed, type Served } from "../../test/support/served-platform.ts";
 import {
@@ -11,30 +12,12 @@ import {
   type AlertSpec,
   change,
   col,
-  column,
-  count,
-  dataset,
   defineProject,
   mad,
-  sum,
   threshold,
-  tumbling,
   webhook,
   zscore,
 } from "../index.ts";
-
-const views = dataset({
-  columns: { at: column.timestamp(), page: column.text(), views: column.int64() },
-  eventTime: "at",
-  watermark: { idleTimeout: null, maxFutureSkew: "3650d" },
-});
-const per_minute = tumbling({
-  from: views,
-  size: "1m",
-  by: ["page"],
-  measure: { n: sum("views"), rows: count() },
-  allowedLateness: "1h",
-});
 
 let receiver: Receiver;
 let directory: string;
@@ -69,7 +52,6 @@ const open = (spec: Omit<AlertSpec, "on">): Promise<Served> =>
   openServed(project(spec), { directory });
 
 const MINUTE_MS = 60_000;
-const START_MS = Date.UTC(2026, 0, 1, 12);
 
 /**
  * One row a minute and page; `null` leaves the minute out. A last row closes the last minute, and
@@ -82,17 +64,12 @@ async function send(
   page = "home",
 ): Promise<void> {
   const lines = values.flatMap((value, index) =>
-    value === null ? [] : [line(fromMinute + index, page, value)],
+    value === null ? [] : [viewLine(fromMinute + index, page, value)],
   );
-  lines.push(line(fromMinute + values.length, "clock", 0));
+  lines.push(viewLine(fromMinute + values.length, "clock", 0));
   const response = await served.post("/v1/datasets/views/rows", lines.join("\n"));
   expect(response.status).toBe(200);
   await served.platform.engine.tick();
-}
-
-function line(minute: number, page: string, value: number): string {
-  const at = new Date(START_MS + minute * MINUTE_MS).toISOString();
-  return JSON.stringify({ at, page, views: value });
 }
 
 /** `minute state`, minutes after the start, for one page; what nobody is told of has a star. */
@@ -151,13 +128,13 @@ describe("an alert", () => {
   it("judges a correction by itself, without anything else having to come", async () => {
     await using served = await open({ when: threshold({ of: "n", above: 100 }) });
     const post = (text: string): Promise<Response> => served.post("/v1/datasets/views/rows", text);
-    await post([line(0, "home", 90), line(1, "clock", 0)].join("\n"));
+    await post([viewLine(0, "home", 90), viewLine(1, "clock", 0)].join("\n"));
     expect(await history(served)).toEqual([]);
     // Nothing else waits: it is there with the acknowledgement.
-    await post(line(0, "home", 60));
+    await post(viewLine(0, "home", 60));
     expect(await history(served)).toEqual(["1 firing"]);
     // The second one waits for the first, and has to ask for a tick.
-    await Promise.all([post(line(0, "other", 1)), post(line(0, "home", -80))]);
+    await Promise.all([post(viewLine(0, "other", 1)), post(viewLine(0, "home", -80))]);
     await expect.poll(() => history(served)).toEqual(["1 firing", "1 resolved"]);
     await receiver.until(() => receiver.taken.length >= 2);
     expect(toldOf()).toEqual(["firing", "resolved"]);
@@ -356,10 +333,10 @@ describe("ten thousand groups", () => {
     });
     await using served = await openServed(batched, { directory });
     const lines = (minute: number, value: number): string =>
-      Array.from({ length: groups }, (_, index) => line(minute, `p${index}`, value)).join("\n");
+      Array.from({ length: groups }, (_, index) => viewLine(minute, `p${index}`, value)).join("\n");
     await served.post("/v1/datasets/views/rows", lines(0, 150));
     await served.post("/v1/datasets/views/rows", lines(1, 1));
-    await served.post("/v1/datasets/views/rows", line(2, "clock", 0));
+    await served.post("/v1/datasets/views/rows", viewLine(2, "clock", 0));
     const rows = (): readonly { readonly id: string; readonly row: { readonly state: string } }[] =>
       receiver.taken.flatMap(({ json }) => json["deliveries"] as never[]);
     await receiver.until(() => rows().length >= 2 * groups);

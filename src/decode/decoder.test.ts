@@ -1,46 +1,28 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "../../test/simulation/random.ts";
+import { type Decoding, openDecoding } from "../../test/support/decoding.ts";
 import { columnPlan, datasetPlan } from "../../test/support/plans.ts";
 import { nodeDisk } from "../core/node-disk.ts";
 import { sql, Sql } from "../core/sql.ts";
-import { type Database, openDatabase } from "../duckdb/duckdb.ts";
+import { type Database } from "../duckdb/duckdb.ts";
 import { type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
-import { type Decoded, DEFAULT_DECODE_LIMITS } from "./batch.ts";
-import { type Decoder, openDecoder } from "./decoder.ts";
+import { type Decoded } from "./batch.ts";
+import { type Decoder } from "./decoder.ts";
 
 const NOW_US = 1_760_000_000_000_000n;
 
-let directory: string;
+let decoding: Decoding;
 let database: Database;
 let decoder: Decoder;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "kurobe-decode-"));
-  database = await openDatabase({
-    memoryLimitBytes: 512 * 1024 * 1024,
-    threads: 2,
-    temporaryDirectory: null,
-    maxTemporaryBytes: 0,
-    allowedDirectories: [directory],
-  });
-  decoder = await openDecoder({
-    database,
-    disk: nodeDisk,
-    stagingDirectory: join(directory, "staging"),
-    limits: { ...DEFAULT_DECODE_LIMITS, maxLineBytes: 100_000 },
-  });
+  decoding = await openDecoding({ maxLineBytes: 100_000 });
+  ({ database, decoder } = decoding);
 });
-
-afterAll(async () => {
-  await decoder[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => decoding[Symbol.asyncDispose]());
 
 const everything = datasetPlan("everything", [
   columnPlan("at", "timestamp"),
@@ -425,7 +407,7 @@ describe("a CSV body", () => {
 describe("a Parquet body", () => {
   const parquet = async (select: string): Promise<Buffer> => {
     await using connection = await database.connect();
-    const path = join(directory, "staging", "body.parquet");
+    const path = join(decoding.directory, "staging", "body.parquet");
     await connection.run(new Sql(`COPY (${select}) TO '${path}' (FORMAT parquet)`, []));
     return Buffer.from(await nodeDisk.readFile(path));
   };
@@ -488,7 +470,7 @@ describe("a Parquet body", () => {
       const { decoded } = await decode(everything, [body], "parquet");
       const [one] = decoded;
       outcomes.add(one?.kind ?? "nothing");
-      if (one?.kind === "refused") expect(one.reason).not.toContain(directory);
+      if (one?.kind === "refused") expect(one.reason).not.toContain(decoding.directory);
     }
     expect(outcomes).toEqual(new Set(["rows", "refused"]));
     const { decoded } = await decode(everything, [whole], "parquet");

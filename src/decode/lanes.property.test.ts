@@ -1,16 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Decoding, openDecoding } from "../../test/support/decoding.ts";
 import { columnPlan, datasetPlan } from "../../test/support/plans.ts";
-import { nodeDisk } from "../core/node-disk.ts";
 import { sql } from "../core/sql.ts";
-import { type Connection, type Database, openDatabase } from "../duckdb/duckdb.ts";
+import { type Connection } from "../duckdb/duckdb.ts";
 import { type BodyFormat } from "../log/entry.ts";
 import { columnTypeToDuckdb } from "../plan/print-duckdb.ts";
-import { DEFAULT_DECODE_LIMITS } from "./batch.ts";
-import { type Decoder, openDecoder } from "./decoder.ts";
 
 /**
  * A line that is not UTF-8 sends its whole body through the exact lane: the same lines with and
@@ -33,38 +28,18 @@ const dataset = datasetPlan("everything", [
   columnPlan("given", "int64", { default: -7 }),
 ]);
 
-let directory: string;
-let database: Database;
+let decoding: Decoding;
 let connection: Connection;
-let decoder: Decoder;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "kurobe-lanes-"));
-  database = await openDatabase({
-    memoryLimitBytes: 512 * 1024 * 1024,
-    threads: 2,
-    temporaryDirectory: null,
-    maxTemporaryBytes: 0,
-    allowedDirectories: [directory],
-  });
-  connection = await database.connect();
+  decoding = await openDecoding();
+  connection = await decoding.database.connect();
   const types = dataset.columns.map(
     ({ name, type }) => sql`${sql.id(name)} ${sql.keyword(columnTypeToDuckdb(type))}`,
   );
   await connection.run(sql`CREATE TABLE stored (${sql.join(types)})`);
-  decoder = await openDecoder({
-    database,
-    disk: nodeDisk,
-    stagingDirectory: directory,
-    limits: DEFAULT_DECODE_LIMITS,
-  });
 });
-
-afterAll(async () => {
-  await decoder[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => decoding[Symbol.asyncDispose]());
 
 interface Decoded {
   readonly rows: readonly (readonly unknown[])[];
@@ -82,7 +57,7 @@ async function decode(body: Buffer, format: BodyFormat): Promise<Decoded> {
     producer: "",
     idempotencyKey: "",
   };
-  await using staged = await decoder.stage(dataset, [{ position: 1, header, body }]);
+  await using staged = await decoding.decoder.stage(dataset, [{ position: 1, header, body }]);
   const [one] = staged.decoded;
   if (one?.kind !== "rows" || staged.content.kind !== "columns") throw new Error("refused");
   await connection.run(sql`DELETE FROM stored`);

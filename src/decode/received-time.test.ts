@@ -1,15 +1,14 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Decoding, openDecoding } from "../../test/support/decoding.ts";
 import { columnPlan, datasetPlan } from "../../test/support/plans.ts";
-import { nodeDisk } from "../core/node-disk.ts";
 import { sql } from "../core/sql.ts";
-import { type Database, openDatabase } from "../duckdb/duckdb.ts";
+import { type Database } from "../duckdb/duckdb.ts";
 import { type BodyFormat } from "../log/entry.ts";
 import { type DatasetPlan } from "../plan/plan.ts";
-import { type Batch, DEFAULT_DECODE_LIMITS, type Staged } from "./batch.ts";
-import { type Decoder, openDecoder } from "./decoder.ts";
+import { type Batch, type Staged } from "./batch.ts";
+import { type Decoder } from "./decoder.ts";
 
 const NOON_US = BigInt(Date.UTC(2026, 0, 1, 12)) * 1000n;
 const SECOND_US = 1_000_000n;
@@ -19,29 +18,15 @@ const clicks = datasetPlan("clicks", [
   columnPlan("page", "text"),
 ]);
 
-let directory: string;
+let decoding: Decoding;
 let database: Database;
 let decoder: Decoder;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "kurobe-received-"));
-  database = await openDatabase({
-    memoryLimitBytes: 512 * 1024 * 1024,
-    threads: 1,
-    temporaryDirectory: null,
-    maxTemporaryBytes: 0,
-    allowedDirectories: [directory],
-  });
-  const stagingDirectory = join(directory, "staging");
-  const limits = DEFAULT_DECODE_LIMITS;
-  decoder = await openDecoder({ database, disk: nodeDisk, stagingDirectory, limits });
+  decoding = await openDecoding();
+  ({ database, decoder } = decoding);
 });
-
-afterAll(async () => {
-  await decoder[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => decoding[Symbol.asyncDispose]());
 
 function batch(format: BodyFormat, body: string | Uint8Array, receivedAtUs: bigint): Batch {
   const header = {
@@ -109,7 +94,7 @@ test("a CSV need not have the column, and may leave its fields empty", async () 
 });
 
 test("so does a Parquet file", async () => {
-  const path = join(directory, "clicks.parquet");
+  const path = join(decoding.directory, "clicks.parquet");
   await using connection = await database.connect();
   await connection.run(sql`COPY (SELECT 'a' AS page) TO ${sql.literal(path)} (FORMAT parquet)`);
   await using staged = await stage(clicks, [batch("parquet", await readFile(path), NOON_US)]);

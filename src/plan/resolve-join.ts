@@ -7,6 +7,7 @@ import { checkColumnName } from "./names.ts";
 import { type ColumnPlan, type ColumnType, type DatasetPlan } from "./plan.ts";
 import { didYouMean, type Problems, show } from "./problem.ts";
 import { durationUs, isRecord, type ResolvedDataset } from "./resolve-dataset.ts";
+import { namedEntries } from "./resolve-named.ts";
 import {
   type JoinBase,
   type JoinColumn,
@@ -191,15 +192,10 @@ function namedColumn(name: unknown, plan: DatasetPlan, problems: Problems): Colu
 /** Column names, or new names with columns. */
 function resolveSelect(fields: Fields, other: DatasetPlan): readonly JoinColumn[] {
   const { value, problems } = fields.raw("select");
-  const entries: readonly (readonly [string, unknown, Problems])[] = Array.isArray(value)
-    ? (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)])
-    : isRecord(value)
-      ? Object.entries(value).map(([name, one]) => [name, one, problems.at(name)])
-      : [];
-  if (!Array.isArray(value) && !isRecord(value)) {
+  const entries = namedEntries(value, problems);
+  if (entries === null)
     problems.add(show(value), "the columns that it brings", 'select: ["country"]');
-  }
-  return entries.flatMap(([name, written, at]) => {
+  return (entries ?? []).flatMap(([name, written, at]) => {
     const column = namedColumn(written, other, at);
     if (column === undefined || !checkColumnName(name, at)) return [];
     return [{ name, column: column.name, type: column.type }];

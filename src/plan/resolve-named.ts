@@ -29,6 +29,16 @@ export interface NamedRules {
   readonly isAllowed?: (expression: Expression, at: Problems) => boolean;
 }
 
+type NamedEntry = readonly [name: string, written: unknown, at: Problems];
+
+/** Of a list, names that stand for themselves; of an object, its entries; null for neither. */
+export function namedEntries(value: unknown, problems: Problems): readonly NamedEntry[] | null {
+  if (Array.isArray(value))
+    return (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)]);
+  if (!isRecord(value)) return null;
+  return Object.entries(value).map(([name, one]) => [name, one, problems.at(name)]);
+}
+
 /** A list of column names, or names with what they stand for. */
 export function resolveNamed(
   value: unknown,
@@ -37,13 +47,11 @@ export function resolveNamed(
   { most, example, isAllowed = () => true }: NamedRules,
 ): readonly NamedExpression[] {
   const isList = Array.isArray(value);
-  if (!isList && !isRecord(value)) {
+  const entries = namedEntries(value, problems);
+  if (entries === null) {
     problems.add(show(value), "column names, or an object of expressions", example);
     return [];
   }
-  const entries: readonly (readonly [string, unknown, Problems])[] = isList
-    ? (value as unknown[]).map((one, index) => [String(one), one, problems.at(`[${index}]`)])
-    : Object.entries(value).map(([name, one]) => [name, one, problems.at(name)]);
   if (entries.length > most) {
     problems.add(`${entries.length} columns`, `at most ${most}`, "leave some out");
     return [];

@@ -6,7 +6,8 @@ import {
   NAMED,
   namedDelivery,
 } from "../../test/support/row-keeper.ts";
-import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
+import { openServed, ticksProject } from "../../test/support/served-platform.ts";
+import { isIdle, send, sinkOf, trades } from "../../test/support/sink-traffic.ts";
 import { clickHousePlan } from "../../test/support/sink-plans.ts";
 import {
   clickhouse,
@@ -39,31 +40,6 @@ function bars(table: string, spec: Partial<ClickHouseSpec> = {}): unknown {
     },
   });
 }
-
-/** Trades of three symbols, five seconds apart; each minute closes with the next. */
-function trades(fromMinute: number, minutes: number): string {
-  const lines: string[] = [];
-  for (let second = fromMinute * 60; second < (fromMinute + minutes) * 60; second += 5) {
-    const time = new Date(Date.UTC(2026, 0, 1, 12) + second * 1000).toISOString();
-    for (const symbol of ["A", "B", "C"])
-      lines.push(JSON.stringify({ time, symbol, price: second, quantity: 1 }));
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-async function send(served: Served, body: string, dataset = "ticks"): Promise<void> {
-  const response = await served.post(`/v1/datasets/${dataset}/rows`, body);
-  expect(response.status).toBe(200);
-}
-
-async function status(served: Served): Promise<Readonly<Record<string, unknown>>> {
-  const body = (await (await served.fetch("/v1/sinks")).json()) as {
-    readonly sinks: readonly Record<string, unknown>[];
-  };
-  return body.sinks[0] ?? {};
-}
-
-const isIdle = { state: "idle", lagRows: 0 };
 
 describe("a table of ClickHouse", () => {
   describeRowKeeper(async () => {
@@ -121,7 +97,7 @@ describe("a table of ClickHouse", () => {
     };
     await send(served, JSON.stringify(whole), "exact");
     await send(served, JSON.stringify({ at: whole.at, id: 2, note: "NULL" }), "exact");
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 2 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 2 });
     const [first, second] = await server.query(
       "SELECT *, toString(money) AS money FROM exact FINAL ORDER BY id DESC",
     );
@@ -138,7 +114,7 @@ describe("a table of ClickHouse", () => {
     await using served = await openServed(bars("followed"));
     await send(served, trades(0, 3));
     await send(served, trades(0, 1).split("\n")[0] ?? "");
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 7 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 7 });
     const held = await server.query(
       "SELECT symbol, trades, revision FROM followed FINAL ORDER BY window_start, symbol",
     );
@@ -192,7 +168,7 @@ describe("a table of ClickHouse", () => {
   it("takes rows without a key once each", async () => {
     await using served = await openServed(bars("every", { from: "ticks" }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 72 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 72 });
     expect(
       await server.query("SELECT count() AS n, uniqExact(_id) AS ids FROM every FINAL"),
     ).toEqual([{ n: "72", ids: "72" }]);
@@ -203,11 +179,11 @@ describe("a table that", () => {
   it("refuses a row gets the others when the sink may skip", async () => {
     await using served = await openServed(bars("checked", { whenRejected: "skip" }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     await server.query("ALTER TABLE checked ADD CONSTRAINT no_b CHECK symbol != 'B'");
     await send(served, trades(2, 3));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({
         ...{ ...isIdle, delivered: 9, skipped: 3 },
         lastError: { code: "KRB_SINKS_REJECTED", message: expect.stringMatching(/no_b/) as string },
@@ -232,12 +208,12 @@ describe("a table that", () => {
   it("is missing, or would keep too much or too little, is named with the statement", async () => {
     await using served = await openServed(bars("own", { createTable: false }));
     await send(served, trades(0, 2));
-    const problem = async (): Promise<unknown> => (await status(served))["lastError"];
+    const problem = async (): Promise<unknown> => (await sinkOf(served)).lastError;
     await expect.poll(problem).toEqual({
       code: "KRB_SINKS_TARGET",
       message: 'sink store cannot use the table "own": it does not exist',
     });
-    expect(await status(served)).toMatchObject({ state: "blocked", lagRows: 3 });
+    expect(await sinkOf(served)).toMatchObject({ state: "blocked", lagRows: 3 });
     await server.query(
       `CREATE TABLE own (window_start DateTime64(6, 'UTC'), window_end DateTime64(3, 'UTC'),
         symbol LowCardinality(String), close Decimal(12, 4), trades Int64, revision Int64,
@@ -259,7 +235,7 @@ describe("a table that", () => {
         _version UInt64, _deleted UInt8, note String DEFAULT 'x')
        ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (symbol, window_start)`,
     );
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
   });
 
   it("lacks a new column gets it when the sink may create", async () => {
@@ -269,7 +245,7 @@ describe("a table that", () => {
     );
     await using served = await openServed(bars("grown"));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     const found = await server.query("SELECT toString(close) AS close FROM grown FINAL");
     expect(found.map(({ close }) => close)).toEqual(["55", "55", "55"]);
   });
@@ -277,14 +253,14 @@ describe("a table that", () => {
   it("belongs to a server that was killed gets the rows when it is back", async () => {
     await using served = await openServed(bars("killed"));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     await server.kill();
     await send(served, trades(2, 2));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({ state: "retrying", lastError: { code: "KRB_SINKS_UNREACHABLE" } });
     await server.start();
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 9 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 9 });
     expect(await server.query("SELECT count() AS n FROM killed FINAL")).toEqual([{ n: "9" }]);
   });
 });

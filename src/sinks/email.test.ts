@@ -9,7 +9,8 @@ import {
   type MailServer,
   openMailServer,
 } from "../../test/support/mail-server.ts";
-import { alertProject, sendViews, testAlert, sinkOf } from "../../test/support/alert-project.ts";
+import { alertProject, sendViews, testAlert } from "../../test/support/alert-project.ts";
+import { sinkOf } from "../../test/support/sink-traffic.ts";
 import { openServed } from "../../test/support/served-platform.ts";
 import { email, type EmailSpec, secret } from "../index.ts";
 

@@ -15,6 +15,7 @@ import {
   type Receiver,
 } from "../../test/support/receiver.ts";
 import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
+import { sinkOf } from "../../test/support/sink-traffic.ts";
 import {
   defineProject,
   elasticsearch,
@@ -23,7 +24,6 @@ import {
   webhook,
   type SinkDefinition,
 } from "../index.ts";
-import { type SinkStatus } from "./sinks.ts";
 
 let receiver: Receiver;
 beforeEach(async () => {
@@ -92,11 +92,6 @@ async function fill(served: Served): Promise<void> {
   expect(response.status).toBe(200);
 }
 
-async function statusOf(served: Served): Promise<SinkStatus | undefined> {
-  const answered = (await (await served.fetch("/v1/sinks")).json()) as { sinks: SinkStatus[] };
-  return answered.sinks[0];
-}
-
 const project = (sink: SinkDefinition): unknown =>
   defineProject({ ...ticksProject.spec, sinks: { out: sink } });
 
@@ -109,21 +104,21 @@ describe.each(Object.entries(KINDS))("%s, when its receiver", (_, declared) => {
     for (const [name, behaviour] of Object.entries(BAD)) {
       receiver.behave(behaviour);
       const { length } = receiver.all;
-      const { failures = 0 } = (await statusOf(served)) ?? {};
+      const { failures } = await sinkOf(served);
       await expect
-        .poll(async () => (await statusOf(served))?.failures, { timeout: 20_000, message: name })
+        .poll(async () => (await sinkOf(served)).failures, { timeout: 20_000, message: name })
         .toBeGreaterThan(failures + 1);
       // Requests that were on their way before may be the ones that failed: wait for one of its
       // own.
       await expect
         .poll(() => receiver.all.length, { timeout: 20_000, message: name })
         .toBeGreaterThan(length);
-      expect(await statusOf(served)).toMatchObject({ lagRows: 6, delivered: 0, skipped: 0 });
+      expect(await sinkOf(served)).toMatchObject({ lagRows: 6, delivered: 0, skipped: 0 });
       expect((await served.fetch("/health")).status).toBe(200);
     }
     receiver.behave(good);
     await expect
-      .poll(() => statusOf(served), { timeout: 20_000 })
+      .poll(() => sinkOf(served), { timeout: 20_000 })
       .toMatchObject({ state: "idle", lagRows: 0, delivered: 6 });
   });
 
@@ -142,7 +137,7 @@ describe.each(Object.entries(KINDS))("%s, when its receiver", (_, declared) => {
       await using served = await openServed(project(sink));
       await fill(served);
       await expect
-        .poll(() => statusOf(served), { timeout: 20_000 })
+        .poll(() => sinkOf(served), { timeout: 20_000 })
         .toMatchObject({
           state: "retrying",
           lastError: { message: expect.stringContaining("self-signed") as string },
@@ -161,7 +156,7 @@ describe.each(Object.entries(KINDS))("%s, when its receiver", (_, declared) => {
     await using served = await openServed(project(sink));
     await fill(served);
     await expect
-      .poll(() => statusOf(served), { timeout: 20_000 })
+      .poll(() => sinkOf(served), { timeout: 20_000 })
       .toMatchObject({ state: "blocked", lastError: { code: "KRB_SINKS_ADDRESS" } });
     expect(receiver.all).toEqual([]);
   });

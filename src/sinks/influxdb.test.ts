@@ -7,6 +7,7 @@ import { openReceiver } from "../../test/support/receiver.ts";
 import { destinationDeps } from "../../test/support/row-keeper.ts";
 import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
 import { influxdbPlan } from "../../test/support/sink-plans.ts";
+import { send, sinkOf } from "../../test/support/sink-traffic.ts";
 import { type JsonCell } from "../engine/engine.ts";
 import {
   column,
@@ -102,10 +103,8 @@ async function points(
   );
 }
 
-async function send(served: Served, lines: readonly string[], to = "ticks"): Promise<void> {
-  const response = await served.post(`/v1/datasets/${to}/rows`, lines.join("\n"));
-  expect(response.status).toBe(200);
-}
+const sendLines = (served: Served, lines: readonly string[], to?: string): Promise<void> =>
+  send(served, lines.join("\n"), to);
 
 const trade = (minute: number, symbol: string, price: number): string =>
   JSON.stringify({
@@ -116,9 +115,9 @@ const trade = (minute: number, symbol: string, price: number): string =>
 describe("points of a window", () => {
   it("are one a result, and a correction takes the place of what it corrects", async () => {
     await using served = await openServed(bars());
-    await send(served, [trade(0, "A", 1), trade(0, "B b", 2), trade(2, "A", 3)]);
+    await sendLines(served, [trade(0, "A", 1), trade(0, "B b", 2), trade(2, "A", 3)]);
     await expect.poll(() => points("bars")).toHaveLength(2);
-    await send(served, [trade(0, "A", 7.25)]);
+    await sendLines(served, [trade(0, "A", 7.25)]);
     await expect
       .poll(() => points("bars"))
       .toMatchObject([
@@ -150,11 +149,11 @@ describe("points of a window", () => {
     const click = (minute: number, second: number, user: string | null): string =>
       JSON.stringify({ at: new Date(Date.UTC(2026, 0, 1, 0, minute, second)).toISOString(), user });
     const early = [click(0, 0, "a"), click(0, 0, null), click(1, 30, "a"), click(1, 30, null)];
-    await send(served, [...early, click(10, 0, "z")], "clicks");
+    await sendLines(served, [...early, click(10, 0, "z")], "clicks");
     const held = async (): Promise<readonly unknown[]> =>
       (await points("visits")).map(({ user = null, clicks: n }) => [user, n]);
     await expect.poll(held).toHaveLength(4);
-    await send(served, [click(0, 45, null)], "clicks");
+    await sendLines(served, [click(0, 45, null)], "clicks");
     // Two of a, and what was two of nobody.
     await expect.poll(held).toHaveLength(3);
     await expect
@@ -232,31 +231,31 @@ describe("a server that", () => {
   it("has the field with another type refuses those points, and the others are delivered", async () => {
     await server.write(database, 'bars,symbol=B close="text" 1767268800000000000');
     await using served = await openServed(bars({ whenRejected: "skip" }));
-    await send(
+    await sendLines(
       served,
       ["A", "B", "C"].map((symbol) => trade(0, symbol, 1)),
     );
-    await send(served, [trade(2, "A", 1)]);
-    const status = async (): Promise<unknown> =>
-      ((await (await served.fetch("/v1/sinks")).json()) as { sinks: unknown[] }).sinks[0];
-    await expect.poll(status).toMatchObject({ state: "idle", delivered: 0, skipped: 3 });
-    expect(await status()).toMatchObject({
+    await sendLines(served, [trade(2, "A", 1)]);
+    await expect
+      .poll(() => sinkOf(served))
+      .toMatchObject({ state: "idle", delivered: 0, skipped: 3 });
+    expect(await sinkOf(served)).toMatchObject({
       lastError: { message: expect.stringContaining("field type conflict") as string },
     });
   });
 
   it("has no such database blocks the sink, whatever may be skipped", async () => {
     await using served = await openServed(bars({ database: "nowhere", whenRejected: "skip" }));
-    await send(served, [trade(0, "A", 1), trade(2, "A", 1)]);
-    const status = async (): Promise<unknown> =>
-      ((await (await served.fetch("/v1/sinks")).json()) as { sinks: unknown[] }).sinks[0];
-    await expect.poll(status).toMatchObject({
-      state: "blocked",
-      skipped: 0,
-      lastError: { code: "KRB_SINKS_TARGET" },
-    });
+    await sendLines(served, [trade(0, "A", 1), trade(2, "A", 1)]);
+    await expect
+      .poll(() => sinkOf(served))
+      .toMatchObject({
+        state: "blocked",
+        skipped: 0,
+        lastError: { code: "KRB_SINKS_TARGET" },
+      });
     await server.query("CREATE DATABASE nowhere");
-    await expect.poll(status).toMatchObject({ state: "idle", delivered: 1 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ state: "idle", delivered: 1 });
   });
 });
 

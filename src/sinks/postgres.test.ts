@@ -12,6 +12,7 @@ import {
   namedDelivery,
 } from "../../test/support/row-keeper.ts";
 import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
+import { isIdle, send, sinkOf, trades } from "../../test/support/sink-traffic.ts";
 import {
   col,
   column,
@@ -69,30 +70,6 @@ function bars(spec: Partial<PostgresSpec> = {}): unknown {
   });
 }
 
-/** Trades of three symbols, five seconds apart; each minute closes with the next. */
-function trades(fromMinute: number, minutes: number): string {
-  const lines: string[] = [];
-  for (let second = fromMinute * 60; second < (fromMinute + minutes) * 60; second += 5) {
-    const time = new Date(Date.UTC(2026, 0, 1, 12) + second * 1000).toISOString();
-    for (const symbol of ["A", "B", "C"])
-      lines.push(JSON.stringify({ time, symbol, price: second, quantity: 1 }));
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-async function send(served: Served, body: string, dataset = "ticks"): Promise<void> {
-  const response = await served.post(`/v1/datasets/${dataset}/rows`, body);
-  expect(response.status).toBe(200);
-}
-
-async function status(served: Served): Promise<Readonly<Record<string, unknown>>> {
-  const body = (await (await served.fetch("/v1/sinks")).json()) as {
-    readonly sinks: readonly Record<string, unknown>[];
-  };
-  return body.sinks[0] ?? {};
-}
-
-const isIdle = { state: "idle", lagRows: 0 };
 const barsThere = (): Promise<readonly Readonly<Record<string, string | null>>[]> =>
   rows(`SELECT window_start, symbol, close, trades, revision FROM ${schema}.bars ORDER BY 1, 2`);
 
@@ -165,7 +142,7 @@ describe("a table of PostgreSQL", () => {
     };
     await send(served, JSON.stringify(whole), "exact");
     await send(served, JSON.stringify({ at: whole.at, id: 2, note: "NULL" }), "exact");
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 2 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 2 });
     const found = await rows(
       `SELECT *, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
          FROM ${schema}.exact ORDER BY id DESC`,
@@ -196,7 +173,7 @@ describe("a table of PostgreSQL", () => {
         await send(served, trades(round * 3, 3));
         // Late: it corrects the first minute.
         await send(served, trades(0, 1).split("\n")[0] ?? "");
-        await expect.poll(() => status(served)).toMatchObject(isIdle);
+        await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
         const own = await served.post(
           "/v1/sql",
           JSON.stringify({
@@ -290,11 +267,11 @@ describe("a table of PostgreSQL", () => {
         await using served = await open("quantity");
         await send(served, trades(0, 2));
         await send(served, late);
-        await expect.poll(() => status(served)).toMatchObject(isIdle);
+        await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
         expect((await barsThere())[0]).toMatchObject({ symbol: "A", trades: "13", revision: "2" });
       }
       await using served = await open("price");
-      await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+      await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
       expect((await barsThere())[0]).toMatchObject({ symbol: "A", trades: "11", revision: "1" });
     } finally {
       await rm(directory, { recursive: true, force: true });
@@ -304,7 +281,7 @@ describe("a table of PostgreSQL", () => {
   it("takes rows without a key once each", async () => {
     await using served = await openServed(bars({ from: "ticks", table: `${schema}.ticks` }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 72 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 72 });
     expect(
       await rows(`SELECT count(*) AS n, count(DISTINCT _id) AS ids FROM ${schema}.ticks`),
     ).toEqual([{ n: "72", ids: "72" }]);
@@ -315,11 +292,11 @@ describe("a table that", () => {
   it("refuses a row gets the others when the sink may skip", async () => {
     await using served = await openServed(bars({ whenRejected: "skip", start: "earliest" }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     await server.psql(`ALTER TABLE ${schema}.bars ADD CHECK (symbol <> 'B') NOT VALID`);
     await send(served, trades(2, 3));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({
         ...isIdle,
         delivered: 9,
@@ -335,27 +312,27 @@ describe("a table that", () => {
   it("refuses a row blocks the sink until it is repaired", async () => {
     await using served = await openServed(bars());
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject(isIdle);
+    await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
     await server.psql(
       `ALTER TABLE ${schema}.bars ADD CONSTRAINT no_b CHECK (symbol <> 'B') NOT VALID`,
     );
     await send(served, trades(2, 2));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({ state: "blocked", lastError: { code: "KRB_SINKS_REJECTED" } });
     await server.psql(`ALTER TABLE ${schema}.bars DROP CONSTRAINT no_b`);
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 9 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 9 });
   });
 
   it("is missing, or would round, is named with the statement that makes it", async () => {
     await using served = await openServed(bars({ createTable: false }));
     await send(served, trades(0, 2));
-    const problem = async (): Promise<unknown> => (await status(served))["lastError"];
+    const problem = async (): Promise<unknown> => (await sinkOf(served)).lastError;
     await expect.poll(problem).toEqual({
       code: "KRB_SINKS_TARGET",
       message: `sink store cannot use the table "${schema}"."bars": it does not exist; there is no table kurobe_deleted beside it`,
     });
-    expect(await status(served)).toMatchObject({ state: "blocked", lagRows: 3 });
+    expect(await sinkOf(served)).toMatchObject({ state: "blocked", lagRows: 3 });
     await server.psql(
       `CREATE TABLE ${schema}.bars (window_start timestamptz, window_end timestamptz, symbol text,
         close numeric(12, 2), trades bigint, revision bigint, _version integer, owner text NOT NULL,
@@ -375,7 +352,7 @@ describe("a table that", () => {
       `CREATE TABLE ${schema}.kurobe_deleted (table_name text, key text, version bigint,
         deleted_at timestamptz DEFAULT now(), PRIMARY KEY (table_name, key))`,
     );
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
   });
 
   it("lacks a new column gets it when the sink may create", async () => {
@@ -385,7 +362,7 @@ describe("a table that", () => {
     );
     await using served = await openServed(bars());
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     expect((await barsThere()).map(({ close }) => close)).toEqual([
       "55.0000",
       "55.0000",
@@ -416,16 +393,16 @@ describe("a server that", () => {
   it("is stopped, and killed, loses nothing", async () => {
     await using served = await openServed(bars({ batch: 2 }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject(isIdle);
+    await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
     for (const mode of ["fast", "immediate"] as const) {
       server.stop(mode);
-      const before = Number((await status(served))["delivered"]);
+      const before = (await sinkOf(served)).delivered;
       await send(served, trades(before === 3 ? 2 : 4, 2));
       await expect
-        .poll(() => status(served))
+        .poll(() => sinkOf(served))
         .toMatchObject({ state: "retrying", lastError: { code: "KRB_SINKS_UNREACHABLE" } });
       server.start();
-      await expect.poll(() => status(served), { timeout: 10_000 }).toMatchObject(isIdle);
+      await expect.poll(() => sinkOf(served), { timeout: 10_000 }).toMatchObject(isIdle);
     }
     expect(await barsThere()).toHaveLength(15);
   });
@@ -433,19 +410,19 @@ describe("a server that", () => {
   it("hangs is given up after the timeout, and gets the rows when it is back", async () => {
     await using served = await openServed(bars({ timeout: "200ms" }));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject(isIdle);
+    await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
     const locker = new pg.Client({ connectionString: server.url });
     await locker.connect();
     try {
       await locker.query(`BEGIN; LOCK TABLE ${schema}.bars`);
       await send(served, trades(2, 2));
       await expect
-        .poll(() => status(served))
+        .poll(() => sinkOf(served))
         .toMatchObject({ state: "retrying", lastError: { code: "KRB_SINKS_UNREACHABLE" } });
     } finally {
       await locker.end();
     }
-    await expect.poll(() => status(served)).toMatchObject(isIdle);
+    await expect.poll(() => sinkOf(served)).toMatchObject(isIdle);
     expect(await barsThere()).toHaveLength(9);
   });
 });

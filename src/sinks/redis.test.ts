@@ -9,7 +9,8 @@ import {
   namedDelivery,
   type RowKeeper,
 } from "../../test/support/row-keeper.ts";
-import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
+import { openServed, ticksProject } from "../../test/support/served-platform.ts";
+import { isIdle, send, sinkOf, trades as tradesOf } from "../../test/support/sink-traffic.ts";
 import { redisPlan } from "../../test/support/sink-plans.ts";
 import { defineProject, redis, type RedisSpec } from "../index.ts";
 import { type RedisLayout } from "../plan/sinks/redis.ts";
@@ -47,30 +48,9 @@ async function heldInSet(reader: Redis | Cluster): Promise<ReadonlyMap<string, n
   return new Map(names.map((name, index) => [name, Number(found[index * 2 + 1])]));
 }
 
-/** Trades of three symbols, five seconds apart; each minute closes with the next. */
-function trades(fromMinute: number, minutes: number): string {
-  const lines: string[] = [];
-  for (let second = fromMinute * 60; second < (fromMinute + minutes) * 60; second += 5) {
-    const time = new Date(Date.UTC(2026, 0, 1, 12) + second * 1000).toISOString();
-    for (const [index, symbol] of ["A", "B", "C|%"].entries())
-      lines.push(JSON.stringify({ time, symbol, price: second + index, quantity: 1 }));
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-async function send(served: Served, body: string): Promise<void> {
-  const response = await served.post("/v1/datasets/ticks/rows", body);
-  expect(response.status).toBe(200);
-}
-
-async function status(served: Served): Promise<Readonly<Record<string, unknown>>> {
-  const body = (await (await served.fetch("/v1/sinks")).json()) as {
-    readonly sinks: readonly Record<string, unknown>[];
-  };
-  return body.sinks[0] ?? {};
-}
-
-const isIdle = { state: "idle", lagRows: 0 };
+/** Dearer from symbol to symbol, one of which has to be escaped. */
+const trades = (fromMinute: number, minutes: number): string =>
+  tradesOf(fromMinute, minutes, { symbols: ["A", "B", "C|%"], priceStep: 1 });
 
 describe.each(ENGINES)("%s", (engine) => {
   let server: LocalServer;
@@ -105,7 +85,7 @@ describe.each(ENGINES)("%s", (engine) => {
   it("holds each result in a hash, and its correction", async () => {
     await using served = await openServed(project({}));
     await send(served, trades(0, 2));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     expect((await reader.keys("*")).toSorted()).toEqual([
       "bars:2026-01-01T12:00:00.000000Z|A",
       "bars:2026-01-01T12:00:00.000000Z|B",
@@ -130,7 +110,7 @@ describe.each(ENGINES)("%s", (engine) => {
     const spec = { keep: "sortedSet", score: "close", per: ["window_start"], ttl: "1h" } as const;
     await using served = await openServed(project({ ...spec, prefix: "top:" }));
     await send(served, trades(0, 3));
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 6 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 6 });
     const set = "top:2026-01-01T12:01:00.000000Z";
     expect(await reader.zrange(set, "+inf", "-inf", "BYSCORE", "REV", "WITHSCORES")).toEqual([
       ...["C%7C%25", "117", "B", "116", "A", "115"],
@@ -175,7 +155,7 @@ describe.each(ENGINES)("%s", (engine) => {
     await using served = await openServed(project({ whenRejected: "skip" }));
     await send(served, trades(0, 3));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({
         ...isIdle,
         delivered: 5,
@@ -232,7 +212,7 @@ describe.each(ENGINES)("%s", (engine) => {
     await control.config("SET", "maxmemory", "1");
     await send(served, trades(0, 2));
     await expect
-      .poll(() => status(served))
+      .poll(() => sinkOf(served))
       .toMatchObject({
         state: "retrying",
         lastError: {
@@ -241,14 +221,14 @@ describe.each(ENGINES)("%s", (engine) => {
         },
       });
     await control.config("SET", "maxmemory", "0");
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 3 });
     control.disconnect();
     await own[Symbol.asyncDispose]();
     await send(served, trades(2, 2));
-    await expect.poll(() => status(served)).toMatchObject({ state: "retrying", delivered: 3 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ state: "retrying", delivered: 3 });
     await using again = await startServer(engine, [], { port });
     expect(again.port).toBe(port);
-    await expect.poll(() => status(served)).toMatchObject({ ...isIdle, delivered: 9 });
+    await expect.poll(() => sinkOf(served)).toMatchObject({ ...isIdle, delivered: 9 });
   });
 
   it("that hangs is given up after the timeout", async () => {

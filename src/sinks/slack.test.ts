@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { alertProject, sendViews, sinkOf, testAlert } from "../../test/support/alert-project.ts";
+import { alertProject, sendViews, testAlert } from "../../test/support/alert-project.ts";
+import { sinkOf } from "../../test/support/sink-traffic.ts";
 import { answer, openReceiver, type Received, type Receiver } from "../../test/support/receiver.ts";
 import { openServed } from "../../test/support/served-platform.ts";
 import { change, secret, slack, type AlertSpec, type SlackSpec } from "../index.ts";

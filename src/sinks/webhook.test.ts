@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answer, openReceiver, type Received, type Receiver } from "../../test/support/receiver.ts";
-import { openServed, type Served, ticksProject } from "../../test/support/served-platform.ts";
+import { openServed, ticksProject } from "../../test/support/served-platform.ts";
+import { send, sinkOf, trades } from "../../test/support/sink-traffic.ts";
 import { defineProject, secret, webhook, type WebhookSpec } from "../index.ts";
 
 const { datasets, windows } = ticksProject.spec;
@@ -26,22 +27,6 @@ function project(spec: Partial<WebhookSpec>): unknown {
   });
 }
 
-/** Trades of three symbols, five seconds apart from 12:00 on; each minute closes with the next. */
-function trades(fromMinute: number, minutes: number): string {
-  const lines: string[] = [];
-  for (let second = fromMinute * 60; second < (fromMinute + minutes) * 60; second += 5) {
-    const time = new Date(Date.UTC(2026, 0, 1, 12) + second * 1000).toISOString();
-    for (const symbol of ["A", "B", "C"])
-      lines.push(JSON.stringify({ time, symbol, price: second, quantity: 1 }));
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-async function send(served: Served, body: string): Promise<void> {
-  const response = await served.post("/v1/datasets/ticks/rows", body);
-  expect(response.status).toBe(200);
-}
-
 const idsOf = (list: readonly Received[]): readonly unknown[] => list.map(({ json }) => json["id"]);
 
 /** Minutes of each symbol in the order in which they came. */
@@ -54,13 +39,6 @@ function minutesBySymbol(list: readonly Received[]): ReadonlyMap<string, readonl
     found.set(row.symbol, minutes);
   }
   return found;
-}
-
-async function sinkStatus(served: Served): Promise<Readonly<Record<string, unknown>>> {
-  const body = (await (await served.fetch("/v1/sinks")).json()) as {
-    sinks: readonly Record<string, unknown>[];
-  };
-  return body.sinks[0] ?? {};
 }
 
 let receiver: Receiver;
@@ -149,7 +127,7 @@ describe("a receiver that", () => {
     await send(served, trades(0, 3));
     await receiver.until(() => receiver.all.length >= 6);
     await send(served, trades(3, 1));
-    expect(await sinkStatus(served)).toMatchObject({ state: "retrying", delivered: 0 });
+    expect(await sinkOf(served)).toMatchObject({ state: "retrying", delivered: 0 });
     const metrics = await (await served.fetch("/metrics")).text();
     expect(metrics).toContain('kurobe_sink_lag_rows{sink="hook"} 9');
     expect(metrics).toContain('kurobe_sink_up{sink="hook"} 0');
@@ -166,7 +144,7 @@ describe("a receiver that", () => {
     await send(served, trades(0, 2));
     await receiver.until(() => receiver.all.length >= 2);
     await expect
-      .poll(async () => sinkStatus(served))
+      .poll(async () => sinkOf(served))
       .toMatchObject({
         state: "blocked",
         lastError: { code: "KRB_SINKS_REJECTED" },
@@ -183,7 +161,7 @@ describe("a receiver that", () => {
     );
     await send(served, trades(0, 4));
     await expect
-      .poll(async () => sinkStatus(served))
+      .poll(async () => sinkOf(served))
       .toMatchObject({
         state: "idle",
         delivered: 6,
@@ -195,7 +173,7 @@ describe("a receiver that", () => {
     receiver.behave(answer(400));
     await using served = await openServed(project({ retry: { first: "1h", max: "1h" } }));
     await send(served, trades(0, 2));
-    await expect.poll(async () => sinkStatus(served)).toMatchObject({ state: "blocked" });
+    await expect.poll(async () => sinkOf(served)).toMatchObject({ state: "blocked" });
     receiver.behave(null);
     await served.fetch("/v1/sinks/hook/retry", { method: "POST" });
     await receiver.until(() => receiver.taken.length >= 3);
@@ -207,7 +185,7 @@ describe("a receiver that", () => {
     );
     await send(served, trades(0, 2));
     await expect
-      .poll(async () => sinkStatus(served))
+      .poll(async () => sinkOf(served))
       .toMatchObject({
         state: "blocked",
         lastError: { code: "KRB_SINKS_ADDRESS" },
@@ -235,10 +213,10 @@ describe("a sink", () => {
       await using served = await openServed(project({}), { directory });
       await served.fetch("/v1/sinks/hook/pause", { method: "POST" });
       await send(served, trades(0, 3));
-      expect(await sinkStatus(served)).toMatchObject({ state: "paused", lagRows: 6 });
+      expect(await sinkOf(served)).toMatchObject({ state: "paused", lagRows: 6 });
     }
     await using served = await openServed(project({}), { directory });
-    expect(await sinkStatus(served)).toMatchObject({ state: "paused", lagRows: 6 });
+    expect(await sinkOf(served)).toMatchObject({ state: "paused", lagRows: 6 });
     expect(receiver.all).toEqual([]);
     await served.fetch("/v1/sinks/hook/resume", { method: "POST" });
     await receiver.until(() => receiver.taken.length >= 6);
@@ -269,7 +247,7 @@ describe("a sink", () => {
     await send(served, trades(0, 11));
     await served.fetch("/v1/sinks/hook/resume", { method: "POST" });
     await expect
-      .poll(async () => sinkStatus(served))
+      .poll(async () => sinkOf(served))
       .toMatchObject({
         state: "idle",
         delivered: 5,

@@ -1,10 +1,10 @@
 /** Page views, an alert on their number, and one sink that tells of it. */
 import { expect } from "vitest";
-import { type SinkStatus } from "../../src/sinks/sinks.ts";
 import {
   alert,
   type AlertSpec,
   column,
+  count,
   dataset,
   defineProject,
   type SinkDefinition,
@@ -14,17 +14,17 @@ import {
 } from "../../src/index.ts";
 import { type Served } from "./served-platform.ts";
 
-const views = dataset({
+export const views = dataset({
   columns: { at: column.timestamp(), page: column.text(), views: column.int64() },
   eventTime: "at",
   watermark: { idleTimeout: null, maxFutureSkew: "3650d" },
 });
 
-const per_minute = tumbling({
+export const per_minute = tumbling({
   from: views,
   size: "1m",
   by: ["page"],
-  measure: { n: sum("views") },
+  measure: { n: sum("views"), rows: count() },
   allowedLateness: "1h",
 });
 
@@ -46,7 +46,13 @@ export function alertProject(sink: SinkDefinition, spec: Partial<AlertSpec> = {}
   });
 }
 
-const START_MS = Date.UTC(2026, 0, 1, 12);
+export const START_MS = Date.UTC(2026, 0, 1, 12);
+
+/** Minutes count from `START_MS`. */
+export function viewLine(minute: number, page: string, value: number): string {
+  const at = new Date(START_MS + minute * 60_000).toISOString();
+  return JSON.stringify({ at, page, views: value });
+}
 
 /** One value a minute from 12:00 on for each page; another page's row closes the last minute. */
 export async function sendViews(
@@ -54,15 +60,9 @@ export async function sendViews(
   values: readonly number[],
   ...pages: readonly string[]
 ): Promise<void> {
-  const line = (minute: number, page: string, value: number): string =>
-    JSON.stringify({
-      at: new Date(START_MS + minute * 60_000).toISOString(),
-      page,
-      views: value,
-    });
   const own = pages.length === 0 ? ["home"] : pages;
-  const lines = values.flatMap((value, minute) => own.map((page) => line(minute, page, value)));
-  lines.push(line(values.length, "clock", 0));
+  const lines = values.flatMap((value, minute) => own.map((page) => viewLine(minute, page, value)));
+  lines.push(viewLine(values.length, "clock", 0));
   const response = await served.post("/v1/datasets/views/rows", lines.join("\n"));
   expect(response.status).toBe(200);
 }
@@ -70,14 +70,4 @@ export async function sendViews(
 /** As `kurobe alert test` does. */
 export async function testAlert(served: Served): Promise<void> {
   expect((await served.fetch("/v1/alerts/spike/test", { method: "POST" })).status).toBe(200);
-}
-
-/** Of the only sink. */
-export async function sinkOf(served: Served): Promise<SinkStatus> {
-  const { sinks } = (await (await served.fetch("/v1/sinks")).json()) as {
-    readonly sinks: readonly SinkStatus[];
-  };
-  const [only] = sinks;
-  if (only === undefined) throw new Error("the project has no sink");
-  return only;
 }
