@@ -195,4 +195,4 @@ test("alerts say the same in every replay, whatever the writer takes together", 
     }),
     { numRuns: RUNS, endOnFailure: process.env["KUROBE_NO_SHRINK"] !== undefined },
   );
-}, 300_000);
+}, 600_000);
