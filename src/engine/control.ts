@@ -130,6 +130,6 @@ export async function applyControl(tx: Transaction, control: LetterControl): Pro
     offset: sql`place`,
     span: Number(count?.letters ?? 0n),
     repeats: "always",
-    settles: true,
+    waiting: -Number(count?.letters ?? 0n),
   });
 }

@@ -125,7 +125,8 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
       dedup: null,
     },
     hasTombstones: false,
-    waits: sql`NOT _replayed`,
+    // One that is not yet past its window belongs to a replay, which sees to it.
+    waits: sql`NOT _replayed AND _window_end <= _watermark`,
     view: { schema: dataset.name, name: "late_rows" },
   };
 }

@@ -10,8 +10,8 @@ interface Arrival {
   /** Whether the rows may repeat keys that are stored, or each other's. */
   readonly repeats: "never" | "always" | "check";
   readonly rangeUs?: { readonly min: bigint; readonly max: bigint } | undefined;
-  /** They say of as many rows that those wait no more. */
-  readonly settles?: boolean;
+  /** How many rows more wait for somebody now, or fewer; absent: as many as are stored. */
+  readonly waiting?: number;
 }
 
 export interface InsertOptions extends Arrival {
@@ -94,7 +94,7 @@ export class Transaction {
     const firstSeq = draft.nextSeq;
     draft.nextSeq += arrival.span === "rows" ? rows : arrival.span;
     draft.rows += rows;
-    draft.waitingRows += arrival.settles === true ? -rows : rows;
+    draft.waitingRows += arrival.waiting ?? rows;
     if (table.isKeyed && rows > 0 && arrival.repeats !== "never") {
       await this.#markDays(table, draft, firstSeq, arrival);
     }

@@ -59,6 +59,7 @@ export interface ServedBackfills {
 
 /** History that comes beside live rows. `Replays` of `windows/` fits. */
 export interface ServedReplays {
+  checkRoom(dataset: string, name: string): void;
   list(): readonly ServedReplay[];
   begin(dataset: string, name: string, producers: readonly string[]): Promise<ServedReplay>;
   finish(dataset: string, name: string, producer: string): Promise<ServedReplay>;

@@ -221,8 +221,9 @@ export async function markReplayed(
   dataset: DatasetPlan,
   late: Sql,
 ): Promise<number> {
-  const [found] = await tx.connection.rows<{ marks: bigint; rows: bigint }>(
-    sql`SELECT count(*) AS marks, count(DISTINCT _row) AS rows FROM ${late} AS l`,
+  const [found] = await tx.connection.rows<Record<"marks" | "rows" | "waited", bigint>>(
+    sql`SELECT count(*) AS marks, count(DISTINCT _row) AS rows,
+               count(*) FILTER (_window_end <= _watermark) AS waited FROM ${late} AS l`,
   );
   if (found === undefined || found.marks === 0n) return 0;
   const name = lateRowsOf(dataset.name);
@@ -235,7 +236,7 @@ export async function markReplayed(
     offset: sql`_place`,
     span: Number(found.marks),
     repeats: "always",
-    settles: true,
+    waiting: -Number(found.waited),
   });
   return Number(found.rows);
 }

@@ -150,6 +150,8 @@ describe("beside live rows, a replay", () => {
       "09:00 7 3 2",
       "11:58 100 1 1",
     ]);
+    // What waits for its session is not told of as late.
+    expect(platform.engine.status().datasets[0]).toMatchObject({ name: "events", lateRows: 0 });
     // That of a ends five seconds after what the replay has reached.
     expect(await results("visits")).toEqual(["09:00 b 2 1 2"]);
     expect(await lateRows()).toEqual([
@@ -173,6 +175,10 @@ describe("beside live rows, a replay", () => {
     expect(await results("patient")).toEqual(["09:00 1 1 2", "09:12 8 1 2", "12:00 100 1 1"]);
     await end();
     expect(await results("minutes")).toEqual(["09:00 a 1 1 2", "09:20 a 2 1 2", "12:00 a 100 1 1"]);
+    expect(platform.engine.status().datasets[0]).toMatchObject({ name: "events", lateRows: 11 });
+    await platform.engine.checkpoint("test");
+    await restart();
+    expect(platform.engine.status().datasets[0]).toMatchObject({ name: "events", lateRows: 11 });
     const late = (await lateRows()).filter((line) => line.endsWith("false"));
     expect(late).toEqual([
       "hops 09:00:30 false",
@@ -280,6 +286,15 @@ describe("in an empty dataset, a replay", () => {
     await end();
     expect(await results("minutes")).toEqual(["09:00 a 5 2 2", "09:05 a 2 1 2", "09:06 a 8 1 2"]);
   });
+});
+
+it("there is room for a thousand at a time", async () => {
+  await send(H, "09:00:00 a 1");
+  for (let at = 1; at < 1000; at++) await platform.replays.begin("events", `r${at}`, []);
+  expect(() => platform.replays.checkRoom("events", "another")).toThrow("1000 replays");
+  platform.replays.checkRoom("events", "r999");
+  await end();
+  platform.replays.checkRoom("events", "another");
 });
 
 it("a dataset whose newest row would be replaced, or that a stream reads, takes no replay", async () => {

@@ -38,6 +38,8 @@ export interface ReplayStatus {
 export interface Replays extends AsyncDisposable {
   /** Those that go on, and the last ones that are over. */
   list(): readonly ReplayStatus[];
+  /** Throws KRB_WINDOWS_REPLAYS where another one would be too many. */
+  checkRoom(dataset: string, name: string): void;
   /** Its watermark waits for rows of these producers; rows begin a replay by themselves. */
   begin(dataset: string, name: string, producers: readonly string[]): Promise<ReplayStatus>;
   /** No more rows of a producer come. Throws KRB_WINDOWS_UNKNOWN. */
@@ -59,6 +61,9 @@ export interface ReplaysDeps {
   readonly connection: Connection;
   readonly rowsASlice?: number | undefined;
 }
+
+/** Replays that go on at a time: each is part of every checkpoint. */
+const MAX_RUNNING = 1000;
 
 /** Goes on with what is not done yet. Owns the connection. */
 export function openReplays(deps: ReplaysDeps): Replays {
@@ -87,7 +92,15 @@ class Runner implements Replays {
     return this.#deps.windows.replays().map((one) => this.#status(one));
   }
 
+  checkRoom(dataset: string, name: string): void {
+    const running = this.#deps.windows.replays().filter(({ state }) => state !== "done");
+    if (running.length < MAX_RUNNING) return;
+    if (running.some((one) => one.dataset === dataset && one.name === name)) return;
+    throw new KurobeError("KRB_WINDOWS_REPLAYS", `${running.length} replays go on already`);
+  }
+
   async begin(dataset: string, name: string, producers: readonly string[]): Promise<ReplayStatus> {
+    this.checkRoom(dataset, name);
     return await this.#asking.run(async () => {
       await this.#command({ kind: "replay_begin", dataset, replay: name, producers });
       return this.#statusOf(dataset, name);

@@ -21,7 +21,6 @@ export const randomReplayPlan: fc.Arbitrary<Plan> = fc
       key,
       windows: spec.windows.map((window) => ({
         ...window,
-        emit: "close" as const,
         // Of versions that came too late under a key, the ones before are not kept.
         ...(key.length === 0 ? {} : { lateness: "3650d", late: "update" as const }),
       })),

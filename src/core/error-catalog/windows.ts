@@ -13,6 +13,11 @@ export const WINDOWS_ERRORS = {
     "0A000",
     "It follows whatever changes in the window that it reads: backfill that one.",
   ),
+  KRB_WINDOWS_REPLAYS: user(
+    409,
+    "53400",
+    "End those whose senders are gone: `kurobe replay ls`, `kurobe replay end`.",
+  ),
   KRB_WINDOWS_BACKFILLING: user(
     409,
     "55006",

@@ -17,10 +17,13 @@ const FIRST_ROOM_BYTES = 64 * 1024;
 export function rowsInRoutes(app: FastifyInstance, door: Door): void {
   app.post<{ Params: { name: string } }>("/v1/datasets/:name/rows", async (request, reply) => {
     const dataset = request.params.name;
-    const { ingest } = door.rooms;
+    const { ingest, replays } = door.rooms;
     ingest.checkDataset(dataset);
     const { onInvalid, replay } = readParameters(request);
-    if (replay !== undefined) ingest.checkReplay(dataset);
+    if (replay !== undefined) {
+      ingest.checkReplay(dataset);
+      replays.checkRoom(dataset, replay);
+    }
     const headers = request.headers;
     const format = rowFormatOf(headers["content-type"]);
     const { producer, idempotencyKey } = senderOf(headers);
