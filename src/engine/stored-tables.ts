@@ -125,8 +125,8 @@ function lateRowTable(dataset: DatasetPlan): StoredTable {
       dedup: null,
     },
     hasTombstones: false,
-    // One that is not yet past its window belongs to a replay, which sees to it.
-    waits: sql`NOT _replayed AND _window_end <= _watermark`,
+    // What the watermark was not beyond waits for a replay, which sees to it.
+    waits: sql`NOT _replayed AND _watermark > _window_start`,
     view: { schema: dataset.name, name: "late_rows" },
   };
 }

@@ -10,8 +10,11 @@ import { findGroups, type LateSessions, sessionsOfGroups } from "./late-sessions
 import { waitingLate } from "./recompute.ts";
 import { sameBy, type Sessions, smallSessions } from "./session-sql.ts";
 
-/** SQL: a late row is none yet, because the replay that it is of had not passed its session. */
-export const IS_SET_ASIDE = sql`_window_end > _watermark`;
+/**
+ * SQL: a row waits for its session, which the replay has not passed. All others came behind the
+ * watermark that is filed with them.
+ */
+export const IS_SET_ASIDE = sql`_watermark <= _window_start`;
 
 interface AsideRow {
   readonly g: bigint;
@@ -142,8 +145,8 @@ async function fillAside({ tx, window }: Sessions, judged: readonly Aside[] | nu
   const columns = (from: Sql): Sql => sql`SELECT _seq, make_timestamp(_start) AS _ws,
       make_timestamp(_end) AS _we, _wm FROM ${from}`;
   if (judged === null) {
-    const alone = sql`(SELECT _seq, _time AS _start, _time + ${sql.literal(window.gapUs)} AS _end, _wm
-      FROM temp._late_group_rows AS r) AS a`;
+    const alone = sql`(SELECT _seq, _time AS _start, _time + ${sql.literal(window.gapUs)} AS _end,
+        least(_wm, _time) AS _wm FROM temp._late_group_rows AS r) AS a`;
     await connection.run(sql`CREATE OR REPLACE TEMP TABLE _session_beyond AS ${columns(alone)}`);
     return;
   }
@@ -153,8 +156,8 @@ async function fillAside({ tx, window }: Sessions, judged: readonly Aside[] | nu
   // What is accepted behind the watermark waits for the next slice like the rest.
   const rows = judged.map(({ seq, timeUs, startUs, endUs, metUs, isTooLate }) => {
     if (isTooLate) return [seq, startUs, endUs, metUs];
-    const aloneUs = timeUs + BigInt(window.gapUs);
-    return [seq, timeUs, aloneUs, metUs !== null && aloneUs <= metUs ? aloneUs - 1n : metUs];
+    const waitsUs = metUs === null || metUs > timeUs ? timeUs : metUs;
+    return [seq, timeUs, timeUs + BigInt(window.gapUs), waitsUs];
   });
   connection.append(["temp", "main", "_aside_us"], rows);
   await connection.run(

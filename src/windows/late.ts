@@ -187,7 +187,7 @@ export async function storeLateRows(
   const names = sql.join(dataset.columns.map((column) => sql.id("b", column.name)));
   const from = sql`${BATCH} AS b JOIN ${windows} AS e USING (_seq)`;
   const [count] = await tx.connection.rows<Record<"rows" | "late", bigint>>(
-    sql`SELECT count(*) AS rows, count(*) FILTER (epoch_us(_we) <= ${met}) AS late FROM ${from}`,
+    sql`SELECT count(*) AS rows, count(*) FILTER (${met} > epoch_us(_ws)) AS late FROM ${from}`,
   );
   if (count === undefined || count.rows === 0n) return;
   const ordered = sql`(SELECT ${names}, e._ws, e._we, ${met} AS _wm, _seq,

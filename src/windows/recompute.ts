@@ -223,7 +223,7 @@ export async function markReplayed(
 ): Promise<number> {
   const [found] = await tx.connection.rows<Record<"marks" | "rows" | "waited", bigint>>(
     sql`SELECT count(*) AS marks, count(DISTINCT _row) AS rows,
-               count(*) FILTER (_window_end <= _watermark) AS waited FROM ${late} AS l`,
+               count(*) FILTER (_watermark > _window_start) AS waited FROM ${late} AS l`,
   );
   if (found === undefined || found.marks === 0n) return 0;
   const name = lateRowsOf(dataset.name);

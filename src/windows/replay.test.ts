@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PLATFORM_SETTINGS } from "../../test/support/served-platform.ts";
 import { sql, type Sql } from "../core/sql.ts";
 import {
+  col,
   column,
   count,
   dataset,
@@ -37,6 +38,13 @@ const project = defineProject({
     patient: tumbling({ from: events, size: "1m", measure, allowedLateness: "10m" }),
     hops: hopping({ from: events, size: "3m", every: "1m", measure }),
     visits: session({ from: events, gap: "2m", by: ["id"], measure }),
+    strict: session({
+      from: events,
+      gap: "2m",
+      where: col("id").eq("s"),
+      late: "side",
+      measure,
+    }),
     closes: tumbling({ from: prices, size: "1m", by: ["id"], measure: { n: last("n") } }),
   },
 });
@@ -236,6 +244,16 @@ describe("beside live rows, a replay", () => {
     expect(await results("visits")).toEqual(["12:00 a 307 5 2"]);
     expect(await results("hops")).toContain("12:00 307 5 1");
     expect(platform.replays.list()).toMatchObject([{ state: "done", waiting: null }]);
+  });
+
+  it("leaves alone what came too late for an open session that it would reopen", async () => {
+    await send({}, "12:01:00 s 1", "12:03:10 s 2");
+    expect(await send({}, "12:02:00 s 4")).toMatchObject({ late: 1 });
+    await send(H, "09:00:00 s 8", "11:59:30 s 16");
+    await end();
+    const late = (await lateRows()).filter((line) => line.startsWith("strict 12"));
+    expect(late).toEqual(["strict 12:02:00 false"]);
+    expect(await results("strict")).toEqual(["09:00 8 1 2", "11:59 17 2 2"]);
   });
 
   it("replaces rows of a key that has the event time", async () => {

@@ -148,7 +148,9 @@ export class ReplayBook {
     const next = { ...replay, progress, rows: replay.rows + rows.rows };
     const besideUs = isRun ? rows.besideUs : isLeading ? undefined : live.watermarkUs;
     const passedUs = watermarkOf(replay);
-    return { before, passedUs, live: this.led(next, live), besideUs, replay: next };
+    // Windows that are open may have rows of it up to there.
+    const seenLive = { ...live, maxEventTimeUs: later(live.maxEventTimeUs, seen.maxUs) };
+    return { before, passedUs, live: this.led(next, seenLive), besideUs, replay: next };
   }
 
   /** Without live rows, the dataset's event time is that of its oldest replay. */

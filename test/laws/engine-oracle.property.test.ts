@@ -238,7 +238,7 @@ interface Seen {
 }
 
 /** Rows of history may wait among them for their session. */
-const IS_LATE = sql`_window_end <= _watermark`;
+const IS_LATE = sql`_watermark > _window_start`;
 
 async function look(platform: Platform, plan: Plan): Promise<Seen> {
   await using connection = await platform.database.connect();
