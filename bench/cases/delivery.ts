@@ -5,6 +5,7 @@
  * the receiver and the building of its requests are the limit: some 4,000 requests/s for
  * node:http beside the engine, tens of thousands of rows/s where a request carries many.
  */
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { startClickHouse } from "../../test/support/clickhouse-server.ts";
 import { openInflux } from "../../test/support/influx-server.ts";
@@ -30,7 +31,8 @@ export const delivery: BenchCase = {
     "acknowledgement to the webhook's body, 300 times a round, one after the other. Delivery: rows are " +
     "stored and written down while the sink is paused; from its resumption until all are delivered. " +
     "Receivers are real servers on the same machine (ClickHouse: chdb behind a shim). Bare fetch: the same " +
-    "bodies to the same receiver, four at once. COPY: the same rows into a table with the same key.",
+    "bodies to the same receiver, four at once. COPY: the same rows into a table with the same key. " +
+    "Bare _bulk: the same rows as requests of 1,000 documents with external versions, one after the other.",
   run: async (context) => [...(await runAlerts(context)), ...(await runSinks(context))],
 };
 
@@ -101,8 +103,12 @@ const MANY = 200_000;
 const BODY_ROWS = 10_000;
 
 const KINDS: readonly Kind[] = [
-  { name: "webhook", rows: 20_000, open: async () => openWebhook(20_000, 1) },
-  { name: "webhook-100", rows: MANY, open: async () => openWebhook(MANY, 100) },
+  { name: "webhook", rows: 20_000, open: async (_, { rows }) => openWebhook(rows, 1) },
+  {
+    name: "webhook-100",
+    rows: MANY,
+    open: async (_, { rows }) => openWebhook(rows, 100),
+  },
   {
     name: "file",
     rows: MANY,
@@ -111,7 +117,11 @@ const KINDS: readonly Kind[] = [
       [Symbol.asyncDispose]: async () => undefined,
     }),
   },
-  { name: "postgres", rows: MANY, open: async ({ workspace }) => openPostgres(workspace.bodies) },
+  {
+    name: "postgres",
+    rows: MANY,
+    open: async ({ workspace }, { rows }) => openPostgres(workspace.bodies, rows),
+  },
   {
     name: "redis",
     rows: MANY,
@@ -140,14 +150,7 @@ const KINDS: readonly Kind[] = [
       return { to: server.url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
     },
   },
-  {
-    name: "elasticsearch",
-    rows: MANY,
-    open: async () => {
-      const server = await openSearchServer();
-      return { to: server.url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-    },
-  },
+  { name: "elasticsearch", rows: 50_000, open: async (_, bodies) => openSearch(bodies) },
 ];
 
 async function runSinks(context: Context): Promise<readonly Figure[]> {
@@ -166,7 +169,7 @@ async function runSinks(context: Context): Promise<readonly Figure[]> {
       rates.push(rowsPerSecond(rows, await deliver(context, kind.name, receiving.to, bodies)));
       if (receiving.bare === undefined) continue;
       peer = receiving.bare.name;
-      bare.push(rowsPerSecond(kind.rows, await receiving.bare.run()));
+      bare.push(rowsPerSecond(rows, await receiving.bare.run()));
     }
     const beside: readonly Series[] = bare.length === 0 ? [] : [series(peer, bare)];
     const what = `delivered by ${kind.name}`;
@@ -227,13 +230,13 @@ async function postBare(url: string, rows: number, batch: number): Promise<numbe
   return performance.now() - startedMs;
 }
 
-async function openPostgres(bodies: string): Promise<Receiving> {
+async function openPostgres(bodies: string, rows: number): Promise<Receiving> {
   const server = await startPostgresServer();
   await server.psql(
     `CREATE TABLE bare (ts timestamptz, symbol text, price double precision, qty bigint,
        PRIMARY KEY (symbol, ts))`,
   );
-  const csv = await tickBodies(bodies, "csv", { bodies: MANY / BODY_ROWS, bodyRows: BODY_ROWS });
+  const csv = await tickBodies(bodies, "csv", { bodies: rows / BODY_ROWS, bodyRows: BODY_ROWS });
   return {
     to: server.url,
     bare: {
@@ -248,4 +251,35 @@ async function openPostgres(bodies: string): Promise<Receiving> {
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
+}
+
+async function openSearch(bodies: Bodies): Promise<Receiving> {
+  const server = await openSearchServer();
+  return {
+    to: server.url,
+    bare: { name: "bare _bulk", run: () => bulkBare(`${server.url}/bare/_bulk`, bodies) },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+const DOCUMENTS_A_REQUEST = 1_000;
+
+/** The sink's own requests, made before the clock starts: one after the other, as it sends them. */
+async function bulkBare(url: string, { files }: Bodies): Promise<number> {
+  const lines = files.flatMap((path) => readFileSync(path, "utf8").trimEnd().split("\n"));
+  const actions = lines.map((line, row) => {
+    const index = { _id: String(row), version: row + 1, version_type: "external" };
+    return `${JSON.stringify({ index })}\n${line}\n`;
+  });
+  const requests = Array.from({ length: lines.length / DOCUMENTS_A_REQUEST }, (_, at) =>
+    actions.slice(at * DOCUMENTS_A_REQUEST, (at + 1) * DOCUMENTS_A_REQUEST).join(""),
+  );
+  const startedMs = performance.now();
+  for (const body of requests) {
+    const headers = { "content-type": "application/x-ndjson" };
+    const answer = await fetch(`${url}?filter_path=errors`, { method: "POST", headers, body });
+    const { errors } = (await answer.json()) as { readonly errors?: boolean };
+    if (errors !== false) throw new Error("the index refused documents of the bare loop");
+  }
+  return performance.now() - startedMs;
 }
