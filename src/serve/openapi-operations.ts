@@ -69,6 +69,12 @@ const header = (name: string, description: string, maxLength?: number): Paramete
   schema: maxLength === undefined ? text : { ...text, maxLength },
 });
 
+const STEP_LINES: Operation["answers"][number] = [
+  200,
+  "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
+  { "application/x-ndjson": object },
+];
+
 function lineWrite(place: "db" | "bucket", units: readonly string[]): Operation {
   return {
     summary: `Take line protocol in (${place === "db" ? "InfluxDB 1" : "InfluxDB 2"})`,
@@ -242,13 +248,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "rows",
     body: command(LateCommand),
     isBodyOptional: true,
-    answers: [
-      [
-        200,
-        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
-        { "application/x-ndjson": object },
-      ],
-    ],
+    answers: [STEP_LINES],
     problems: [400, 404],
   },
   "GET /v1/replays": {
@@ -278,13 +278,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "operate",
     body: command(ReplayEndBody),
     isBodyOptional: true,
-    answers: [
-      [
-        200,
-        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
-        { "application/x-ndjson": object },
-      ],
-    ],
+    answers: [STEP_LINES],
     problems: [400, 404],
   },
   "GET /v1/backfills": {
@@ -304,13 +298,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "operate",
     body: command(BackfillBody),
     isBodyOptional: true,
-    answers: [
-      [
-        200,
-        "A line a step; the last line's `kind` is `done`, or `failed` with the problem.",
-        { "application/x-ndjson": object },
-      ],
-    ],
+    answers: [STEP_LINES],
     problems: [400, 404, 409],
   },
   "DELETE /v1/windows/{name}/backfill": {
