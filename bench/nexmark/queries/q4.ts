@@ -1,20 +1,8 @@
 /** Q4, the average price that auctions of a category come to: the highest bid until they expire. */
-import { avg, col, max, stream, tumbling, within } from "kurobe";
-import { auction, bid } from "../datasets.ts";
+import { avg, max, stream, tumbling } from "kurobe";
+import { VALID_BIDS } from "./valid-bids.ts";
 
-/** An auction is open for 34 seconds at most, at 100 events a second; at more, less. */
-export const q4_bids = stream({
-  from: auction,
-  join: [
-    within(bid, {
-      on: { id: "auction" },
-      between: ["0s", "1m"],
-      select: { price: "price", bid_time: "date_time" },
-    }),
-  ],
-  where: col("bid_time").le(col("expires")),
-  select: ["id", "category", "price"],
-});
+export const q4_bids = stream({ ...VALID_BIDS, select: ["id", "category", "price"] });
 
 /** A pair has the time of its auction, so all bids on an auction are in one window. */
 export const q4_finals = tumbling({

@@ -1,20 +1,8 @@
 /** Q6, the average price that a seller's last ten auctions came to; the list is averaged in SQL. */
-import { col, max, stream, top, tumbling, within } from "kurobe";
-import { auction, bid } from "../datasets.ts";
+import { max, stream, top, tumbling } from "kurobe";
+import { VALID_BIDS } from "./valid-bids.ts";
 
-/** An auction is open for 34 seconds at most, at 100 events a second; at more, less. */
-export const q6_bids = stream({
-  from: auction,
-  join: [
-    within(bid, {
-      on: { id: "auction" },
-      between: ["0s", "1m"],
-      select: { price: "price", bid_time: "date_time" },
-    }),
-  ],
-  where: col("bid_time").le(col("expires")),
-  select: ["id", "seller", "price"],
-});
+export const q6_bids = stream({ ...VALID_BIDS, select: ["id", "seller", "price"] });
 
 /** A pair has the time of its auction, so all bids on an auction are in one window. */
 export const q6_finals = tumbling({
