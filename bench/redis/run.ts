@@ -6,6 +6,7 @@
  * slower.
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Load } from "../../src/bench/load/load.ts";
@@ -27,7 +28,7 @@ const { values } = parseArgs({
     cell: { type: "string" },
   },
 });
-const rounds = Number(values.rounds ?? 5);
+const rounds = Number(values.rounds ?? 11);
 const seconds = Number(values.seconds ?? 1.5);
 const engine = values.engine ?? "valkey";
 
@@ -36,6 +37,20 @@ interface Run {
   readonly cpuUs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Share of the machine's processor time that its host gave to others meanwhile. */
+  readonly stolen: number;
+}
+
+/** Ticks of all processors since the machine started: stolen ones, and all. */
+function readTicks(): readonly [stolen: number, all: number] {
+  const line = readFileSync("/proc/stat", "latin1").split("\n", 1)[0] ?? "";
+  const ticks = line.trim().split(/ +/).slice(1, 9).map(Number);
+  return [ticks[7] ?? 0, ticks.reduce((sum, each) => sum + each, 0)];
+}
+
+function stolenSince([stolen, all]: readonly [number, number]): number {
+  const [nowStolen, nowAll] = readTicks();
+  return (nowStolen - stolen) / Math.max(1, nowAll - all);
 }
 
 const CONNECTIONS = 50;
@@ -67,6 +82,7 @@ async function ours(
     seed: 1,
     timeoutMs: 5000,
   });
+  const before = readTicks();
   const outcome = await load.run({
     pace: { kind: "closed" },
     durationMs: seconds * 1000,
@@ -79,6 +95,7 @@ async function ours(
     cpuUs: (outcome.client.cpuMs * 1000) / latencies.count,
     p50Ms: latencies.quantileMs(0.5),
     p99Ms: latencies.quantileMs(0.99),
+    stolen: stolenSince(before),
   };
 }
 
@@ -112,13 +129,15 @@ function theirs(port: number, { command, depth, connections }: Cell, requests: n
   const line =
     `time valkey-benchmark -p ${port} -c ${connections} -P ${depth} -n ${requests} -r 100000 ` +
     `-d ${KV_BYTES} --threads 1 --csv ${what}`;
+  const before = readTicks();
   const { stdout, stderr } = spawnSync("bash", ["-c", `TIMEFORMAT="CPU %U %S"; ${line}`], {
     encoding: "utf8",
   });
   const cells = (stdout.trim().split("\n").at(-1) ?? "").replaceAll('"', "").split(",").map(Number);
   const [, user = 0, system = 0] = /CPU ([\d.]+) ([\d.]+)/.exec(stderr)?.map(Number) ?? [];
   const [, perSecond = 0, , , p50Ms = 0, , p99Ms = 0] = cells;
-  return { perSecond, cpuUs: ((user + system) * 1e6) / requests, p50Ms, p99Ms };
+  const cpuUs = ((user + system) * 1e6) / requests;
+  return { perSecond, cpuUs, p50Ms, p99Ms, stolen: stolenSince(before) };
 }
 
 function median(numbers: readonly number[]): number {
@@ -143,7 +162,8 @@ function show(name: string, pairs: readonly (readonly [Run, Run])[]): void {
       `p50 ${cell(({ p50Ms }) => p50Ms, 0, 3)}/${cell(({ p50Ms }) => p50Ms, 1, 3)} ms, ` +
       `= ${median(ratio(({ p50Ms }) => p50Ms)).toFixed(2)}, ` +
       `p99 ${cell(({ p99Ms }) => p99Ms, 0, 3)}/${cell(({ p99Ms }) => p99Ms, 1, 3)} ms ` +
-      `= ${median(ratio(({ p99Ms }) => p99Ms)).toFixed(2)}`,
+      `= ${median(ratio(({ p99Ms }) => p99Ms)).toFixed(2)}, ` +
+      `stolen ${(median(pairs.flat().map(({ stolen }) => stolen)) * 100).toFixed(1)} %`,
   );
 }
 

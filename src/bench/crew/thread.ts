@@ -1,8 +1,7 @@
 /** A member that is a thread of this process. */
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type LoadOptions } from "../load/load.ts";
+import { loadingScript } from "../own-code.ts";
 import { type Crew } from "./crew.ts";
 import { type Lost, type MemberLink, openMemberCrew } from "./member-crew.ts";
 import { type Report } from "./orders.ts";
@@ -22,7 +21,7 @@ export async function openThreadCrew(load: LoadOptions, threads: number): Promis
 }
 
 function startThread(name: string): MemberLink {
-  const worker = newWorker();
+  const worker = new Worker(loadingScript("member-thread", import.meta.url), { eval: true });
   let listener: (message: Report | Lost) => void = () => undefined;
   let lost: Lost | undefined;
   const end = (why: string): void => {
@@ -47,15 +46,3 @@ function startThread(name: string): MemberLink {
   };
 }
 
-function newWorker(): Worker {
-  const isSource = import.meta.url.endsWith(".ts");
-  const module = new URL(`./member-thread.${isSource ? "ts" : "js"}`, import.meta.url);
-  if (!isSource) return new Worker(module);
-  // Threads of Node 20 know no loader: from source, the first thing that they do is to take one.
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx/package.json"));
-  const loader = new URL("dist/esm/api/index.mjs", tsx).href;
-  const code =
-    `import(${JSON.stringify(loader)})` +
-    `.then(({ register }) => { register(); return import(${JSON.stringify(module.href)}); })`;
-  return new Worker(code, { eval: true });
-}

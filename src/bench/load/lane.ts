@@ -5,11 +5,12 @@
 import { commandSpans } from "../resp/command-span.ts";
 import { ReplyCounter, type ReplySink } from "../resp/reply-counter.ts";
 import { type Connection, type ConnectionTaker, openConnection } from "../resp/connection.ts";
+import { DirectWriter } from "../resp/direct-write.ts";
 import { type Target } from "../target/target.ts";
-import { type CompiledOperation } from "../workload/compile.ts";
 import { type Composer, PART_OF_OPERATION } from "../workload/composer.ts";
 import { type Couriers, type Errand, readRedirect, type Redirect } from "./couriers.ts";
 import { errorWord, type Recorder } from "./recorder.ts";
+import { type Tally } from "./tally.ts";
 
 export interface Pacer {
   /** The lane has nothing in flight. It may send, or rest until it is asked to. */
@@ -23,8 +24,8 @@ export interface Pacer {
 /** What a lane works for, from one run to the next. */
 export interface LaneWork {
   readonly composer: Composer;
-  readonly operations: readonly CompiledOperation[];
   readonly recorder: Recorder;
+  readonly tally: Tally;
   readonly pacer: Pacer;
   /** In a cluster alone: they follow MOVED and ASK. */
   readonly couriers?: Couriers | undefined;
@@ -37,9 +38,8 @@ export class Lane implements ReplySink, ConnectionTaker {
   readonly #target: Target;
   readonly #counter = new ReplyCounter(this);
   #connection: Connection | undefined;
+  #writer: DirectWriter | undefined;
   #work: LaneWork | undefined;
-  #expect = new Uint8Array(0);
-  #missOn = new Uint8Array(0);
   #head = 0;
   #replyCount = 0;
   #sentMs = 0;
@@ -47,11 +47,6 @@ export class Lane implements ReplySink, ConnectionTaker {
   /** Intended times of the batch's operations; empty in a closed loop. */
   #intendedMs: Float64Array | undefined;
   #operationIndex = 0;
-  /** Replies of one read, by operation: they share one latency. */
-  #chunk = new Uint32Array(0);
-  #chunkTotal = 0;
-  #chunkOperation = -1;
-  #isChunkMixed = false;
   /** The batch in flight; valid until the next one. */
   #batch: Buffer = Buffer.alloc(0);
   /** Where a reply of the operation that is due was sent to, and which reply it was. */
@@ -86,21 +81,13 @@ export class Lane implements ReplySink, ConnectionTaker {
       return;
     }
     this.#counter.reset();
-    connection.handOver({
-      bytes: (buffer, length) => this.bytes(buffer, length),
-      // A connection that was given up for a new one closes later.
-      closed: (error) => {
-        if (this.#connection === connection) this.closed(error);
-      },
-    });
+    connection.handOver(this);
     this.#connection = connection;
+    this.#writer = new DirectWriter(connection.socket);
   }
 
   assign(work: LaneWork): void {
     this.#work = work;
-    this.#expect = Uint8Array.from(work.operations, ({ expect }) => expect);
-    this.#missOn = Uint8Array.from(work.operations, ({ missOn }) => missOn);
-    this.#chunk = new Uint32Array(work.operations.length);
     this.#head = 0;
     this.#replyCount = 0;
     this.#redirect = undefined;
@@ -110,8 +97,8 @@ export class Lane implements ReplySink, ConnectionTaker {
   /** `intendedMs` holds one time an operation; its first `count` entries are read until the end. */
   send(count: number, nowMs: number, intendedMs?: Float64Array): void {
     const work = this.#work;
-    const socket = this.#connection?.socket;
-    if (work === undefined || socket === undefined) return;
+    const writer = this.#writer;
+    if (work === undefined || writer === undefined) return;
     const bytes = work.composer.compose(count, intendedMs);
     this.#batch = bytes;
     this.#head = 0;
@@ -120,7 +107,7 @@ export class Lane implements ReplySink, ConnectionTaker {
     this.#intendedMs = intendedMs;
     this.#sentMs = nowMs;
     work.recorder.bytesOut += bytes.length;
-    socket.write(bytes);
+    writer.write(bytes);
   }
 
   bytes(buffer: Uint8Array, length: number): void {
@@ -129,11 +116,12 @@ export class Lane implements ReplySink, ConnectionTaker {
     this.#nowMs = performance.now();
     work.recorder.bytesIn += length;
     const wasBusy = this.isBusy;
-    if (!this.#counter.feed(buffer, length)) {
+    const isResp = this.#counter.feed(buffer, length);
+    work.tally.settle(this.#nowMs - this.#sentMs);
+    if (!isResp) {
       this.fail("protocol", "the server sent what is no RESP");
       return;
     }
-    if (this.#chunkTotal > 0) this.#recordChunk(work.recorder);
     if (wasBusy && !this.isBusy) work.pacer.ready(this, this.#nowMs);
   }
 
@@ -148,7 +136,9 @@ export class Lane implements ReplySink, ConnectionTaker {
     const count = Math.min(times, this.#replyCount - this.#head);
     this.#head += count;
     this.#operationIndex += count;
-    if (count > 0 && this.#accept(operation, kind, count)) this.#succeed(operation, count);
+    if (count > 0 && work?.tally.accepts(operation, kind, count) === true) {
+      this.#succeed(operation, count);
+    }
   }
 
   #replyOne(kind: number): void {
@@ -157,20 +147,8 @@ export class Lane implements ReplySink, ConnectionTaker {
       return;
     }
     const operation = this.#nextOperation();
-    if (operation >= 0 && this.#accept(operation, kind, 1)) this.#succeed(operation, 1);
-  }
-
-  /** Whether the reply is of a kind that the operation has; counts misses. */
-  #accept(operation: number, kind: number, times: number): boolean {
-    if (((this.#expect[operation] ?? 0) & kind) === 0) {
-      this.#work?.recorder.fail(operation, "unexpected_reply", describe(kind), times);
-      return false;
-    }
-    if (((this.#missOn[operation] ?? 0) & kind) !== 0) {
-      const misses = this.#work?.recorder.misses;
-      if (misses !== undefined) misses[operation] = (misses[operation] ?? 0) + times;
-    }
-    return true;
+    if (operation < 0 || this.#work?.tally.accepts(operation, kind, 1) !== true) return;
+    this.#succeed(operation, 1);
   }
 
   failed(text: string): void {
@@ -192,7 +170,9 @@ export class Lane implements ReplySink, ConnectionTaker {
     work?.recorder.fail(operation, word, text);
   }
 
-  closed(error: Error | undefined): void {
+  closed(error: Error | undefined, connection: Connection): void {
+    // One that was given up for a new one closes later.
+    if (this.#connection !== connection) return;
     this.fail("connection_lost", error?.message ?? "the server closed the connection");
   }
 
@@ -207,8 +187,7 @@ export class Lane implements ReplySink, ConnectionTaker {
     this.#redirect = undefined;
     for (const operation of this.#away.values()) work?.recorder.fail(operation, kind, text);
     this.#away.clear();
-    this.#connection?.destroy();
-    this.#connection = undefined;
+    this.#disconnect();
     work?.pacer.lost(this);
   }
 
@@ -239,8 +218,13 @@ export class Lane implements ReplySink, ConnectionTaker {
   close(): void {
     this.#isClosed = true;
     this.#work = undefined;
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
     this.#connection?.destroy();
     this.#connection = undefined;
+    this.#writer = undefined;
   }
 
   /** Of the reply that is due; -1 for one that does not end an operation. */
@@ -284,7 +268,7 @@ export class Lane implements ReplySink, ConnectionTaker {
       replies: this.#head - from,
       done: (kind) => {
         settle(() => {
-          if (!this.#accept(operation, kind, 1)) return;
+          if (!work.tally.accepts(operation, kind, 1)) return;
           const nowMs = performance.now();
           recorder.record(operation, nowMs - (intendedMs ?? sentMs), 1);
           if (intendedMs !== undefined) recorder.sinceSent.record(nowMs - sentMs);
@@ -300,42 +284,15 @@ export class Lane implements ReplySink, ConnectionTaker {
 
   #succeed(operation: number, times: number): void {
     const intended = this.#intendedMs;
-    if (intended !== undefined) {
-      const recorder = this.#work?.recorder;
-      const intendedMs = intended[this.#operationIndex - 1] ?? this.#sentMs;
-      recorder?.record(operation, this.#nowMs - intendedMs, 1);
-      recorder?.sinceSent.record(this.#nowMs - this.#sentMs);
+    if (intended === undefined) {
+      this.#work?.tally.add(operation, times);
       return;
     }
-    if (operation !== this.#chunkOperation) {
-      if (this.#chunkTotal > 0) this.#isChunkMixed = true;
-      this.#chunkOperation = operation;
-    }
-    this.#chunk[operation] = (this.#chunk[operation] ?? 0) + times;
-    this.#chunkTotal += times;
+    const recorder = this.#work?.recorder;
+    const intendedMs = intended[this.#operationIndex - 1] ?? this.#sentMs;
+    recorder?.record(operation, this.#nowMs - intendedMs, 1);
+    recorder?.sinceSent.record(this.#nowMs - this.#sentMs);
   }
-
-  #recordChunk(recorder: Recorder): void {
-    const latencyMs = this.#nowMs - this.#sentMs;
-    const chunk = this.#chunk;
-    if (this.#isChunkMixed) {
-      for (let operation = 0; operation < chunk.length; operation++) {
-        const times = chunk[operation] ?? 0;
-        if (times > 0) recorder.record(operation, latencyMs, times);
-        chunk[operation] = 0;
-      }
-      this.#isChunkMixed = false;
-    } else {
-      recorder.record(this.#chunkOperation, latencyMs, this.#chunkTotal);
-      chunk[this.#chunkOperation] = 0;
-    }
-    this.#chunkTotal = 0;
-  }
-}
-
-function describe(kind: number): string {
-  const names = ["status", "integer", "text", "nil", "list", "empty list", "number", "error"];
-  return `a reply of another kind than expected: ${names[Math.log2(kind)] ?? "none"}`;
 }
 
 function isMulti(bytes: Buffer, start: number): boolean {

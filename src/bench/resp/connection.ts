@@ -14,7 +14,7 @@ interface Waiting {
 /** What takes over the bytes once the connection is ready: the load, or a subscriber. */
 export interface ConnectionTaker {
   bytes(buffer: Uint8Array, length: number): void;
-  closed(error: Error | undefined): void;
+  closed(error: Error | undefined, connection: Connection): void;
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -49,7 +49,7 @@ export class Connection implements AsyncDisposable {
         },
         closed: (error) => {
           this.#fail(error ?? new Error("the server closed the connection"));
-          this.#taker?.closed(error);
+          this.#taker?.closed(error, this);
         },
       },
       CONNECT_TIMEOUT_MS,

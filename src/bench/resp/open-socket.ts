@@ -5,9 +5,14 @@ import { KurobeError } from "../../core/errors.ts";
 import { type Address, showAddress, type TlsOptions } from "../target/target.ts";
 
 const READ_BYTES = 64 * 1024;
+/**
+ * All connections of a thread read into one buffer, which stays in the processor's cache: what was
+ * read is used up before the next read begins. Windows alone reads ahead into it.
+ */
+const sharedBytes = process.platform === "win32" ? undefined : Buffer.allocUnsafeSlow(READ_BYTES);
 
 export interface SocketHandlers {
-  /** The first `length` bytes are new; they are overwritten by the next read. */
+  /** The first `length` bytes are new; the next read, of any connection, overwrites them. */
   bytes(buffer: Uint8Array, length: number): void;
   /** Once, after the socket had been open. */
   closed(error: Error | undefined): void;
@@ -28,7 +33,7 @@ export async function openSocket(
   timeoutMs: number,
 ): Promise<Socket> {
   const onread = {
-    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    buffer: sharedBytes ?? Buffer.allocUnsafeSlow(READ_BYTES),
     callback: (length: number, buffer: Uint8Array): boolean => {
       handlers.bytes(buffer, length);
       return true;

@@ -52,6 +52,18 @@ const TILDE = 126;
 const BAR = 124;
 const GREATER = 62;
 
+/** Of the bytes that were read last: connections read into the same ones again and again. */
+let lastBytes: Uint8Array = new Uint8Array(0);
+let lastView: DataView = new DataView(lastBytes.buffer);
+
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== lastBytes) {
+    lastBytes = bytes;
+    lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  return lastView;
+}
+
 export class ReplyCounter {
   readonly #sink: ReplySink;
   #state = AT_TYPE;
@@ -127,23 +139,38 @@ export class ReplyCounter {
    */
   #readWhole(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
+    const view = viewOf(bytes);
     let kind = 0;
     let times = 0;
+    // Of the last reply, where its first line is so short that one look tells the length: 0 if not.
+    let length = 0;
+    let head = 0;
+    let fifth = 0;
     while (at < end) {
+      while (
+        length > 0 &&
+        at + length <= end &&
+        view.getUint32(at) === head &&
+        (fifth === 0 || bytes[at + 4] === fifth)
+      ) {
+        times += 1;
+        at += length;
+      }
+      if (at >= end) break;
       const type = bytes[at];
       let next = at + 1;
       let found: number = ReplyKind.text;
       if (type === DOLLAR) {
-        let length = 0;
+        let size = 0;
         let digit = (bytes[next] ?? 0) - ZERO;
         // A null has a minus here, and goes the long way.
         while (digit >= 0 && digit <= 9 && next < end) {
-          length = length * 10 + digit;
+          size = size * 10 + digit;
           next += 1;
           digit = (bytes[next] ?? 0) - ZERO;
         }
         if (next === at + 1 || bytes[next] !== CARRIAGE_RETURN) break;
-        next += length + 4;
+        next += size + 4;
       } else if (type === COLON || type === PLUS) {
         found = type === COLON ? ReplyKind.integer : ReplyKind.status;
         while (next < end && bytes[next] !== LINE_FEED) next += 1;
@@ -158,6 +185,13 @@ export class ReplyCounter {
         times = 0;
       }
       times += 1;
+      length = 0;
+      const hasShortLine = bytes[at + 2] === CARRIAGE_RETURN || bytes[at + 3] === CARRIAGE_RETURN;
+      if (next - at >= 4 && (hasShortLine || bytes[at + 4] === CARRIAGE_RETURN)) {
+        length = next - at;
+        head = view.getUint32(at);
+        fifth = hasShortLine ? 0 : CARRIAGE_RETURN;
+      }
       at = next;
     }
     if (times > 0) this.#sink.reply(kind, times);

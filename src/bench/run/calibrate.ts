@@ -1,10 +1,9 @@
 /**
  * What this client can do at most, against a server that only answers: know it before measuring.
  */
-import { availableParallelism } from "node:os";
-import { findProgram } from "../target/local-server.ts";
 import { allLatencies } from "../load/outcome.ts";
 import { startNullServer } from "../target/null-server.ts";
+import { pinTo } from "../target/pinning.ts";
 import { kvWorkload } from "../workload/kv.ts";
 import { Load } from "../load/load.ts";
 
@@ -27,9 +26,7 @@ export interface CalibrateOptions {
 }
 
 export async function calibrate(options: CalibrateOptions): Promise<readonly Calibration[]> {
-  const isPinned = availableParallelism() > 1 && (await findProgram("taskset")) !== undefined;
-  const under = isPinned ? ["taskset", "-c", "0"] : [];
-  await using server = await startNullServer(options.valueBytes, under);
+  await using server = await startNullServer(options.valueBytes, await pinTo(0));
   const cells: Calibration[] = [];
   const total = options.depths.length * 2;
   for (const depth of options.depths) {

@@ -2,12 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { access, constants } from "node:fs/promises";
 import { KurobeError } from "../../core/errors.ts";
 import { openConnection } from "../resp/connection.ts";
 import { type Reply } from "../resp/reply-reader.ts";
+import { pinTo } from "./pinning.ts";
 import { readTarget, type Target } from "./target.ts";
 
 export interface LocalServerOptions {
@@ -27,7 +28,7 @@ export interface LocalServer extends AsyncDisposable {
   readonly port: number;
   readonly directory: string;
   readonly process: ChildProcess;
-  /** Undefined where `taskset` is missing or the machine has one processor. */
+  /** The processor that it is bound to; undefined where it is not. */
   readonly core: number | undefined;
 }
 
@@ -51,13 +52,12 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   if (path === undefined) {
     throw new KurobeError("KRB_BENCH_NO_SERVER", `${program} is not on the PATH`);
   }
-  const core = await usableCore(options.core);
+  const pin = options.core === undefined ? undefined : await pinTo(options.core);
   const directory = await mkdtemp(join(tmpdir(), `kurobe-bench-${options.engine}-`));
   const port = options.port ?? (await freePort());
   const args = [...SETTINGS, "--port", String(port), "--dir", directory];
   const all = [...args, ...(options.settings ?? [])];
-  const [command, words] =
-    core === undefined ? [path, all] : ["taskset", ["-c", String(core), path, ...all]];
+  const [command = path, ...words] = [...(pin ?? []), path, ...all];
   // In a group of its own: Ctrl-C must end the load first, and the server after it.
   const child = spawn(command, words, {
     stdio: ["ignore", "pipe", "pipe"],
@@ -76,7 +76,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     port,
     directory,
     process: child,
-    core,
+    core: pin === undefined ? undefined : options.core,
     async [Symbol.asyncDispose]() {
       await stop(child);
       await rm(directory, { recursive: true, force: true });
@@ -103,13 +103,6 @@ export async function findProgram(name: string): Promise<string | undefined> {
     if (folder !== "" && isThere) return path;
   }
   return undefined;
-}
-
-async function usableCore(core: number | undefined): Promise<number | undefined> {
-  if (core === undefined || core >= availableParallelism()) return undefined;
-  return availableParallelism() > 1 && (await findProgram("taskset")) !== undefined
-    ? core
-    : undefined;
 }
 
 export async function freePort(): Promise<number> {

@@ -15,6 +15,8 @@ export type Distribution =
 
 export interface Sampler {
   next(): number;
+  /** As so many calls of `next`, where that is quicker at once. */
+  fill?(count: number, numbers: Float64Array): void;
 }
 
 /** `start` is where a sequence begins, so that connections do not walk in step. */
@@ -26,7 +28,10 @@ export function openSampler(
 ): Sampler {
   switch (distribution.kind) {
     case "uniform":
-      return { next: () => random.below(count) };
+      return {
+        next: () => random.below(count),
+        fill: (times, numbers) => random.fillBelow(count, times, numbers),
+      };
     case "zipfian": {
       const ranks = new ZipfRanks(count, distribution.theta, random);
       const stride = strideFor(count);

@@ -127,6 +127,20 @@ export class KeySource {
     }
   }
 
+  /** `draw` for each of `count` operations: most workloads ask for nothing but a key. */
+  drawEach(source: NumberSource, count: number, numbers: Float64Array): void {
+    const isKey = source === "key" || (source === "lookup" && this.#keyspace.hitRatio >= 1);
+    if (isKey && this.#routing === undefined && this.#keys.fill !== undefined) {
+      this.#keys.fill(count, numbers);
+      this.lastKey = numbers[count - 1] ?? this.lastKey;
+      return;
+    }
+    for (let index = 0; index < count; index++) {
+      this.beginOperation();
+      numbers[index] = this.draw(source);
+    }
+  }
+
   /** No closures here and below: this runs for each command. */
   #key(offset: number): number {
     this.lastKey = this.#routing === undefined ? this.#any(offset) : this.#mine(offset);
