@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { Load } from "../../src/bench/load/load.ts";
 import { fillKeys } from "../../src/bench/load/fill.ts";
 import { allLatencies } from "../../src/bench/load/outcome.ts";
+import { startDelayedServer } from "./delayed-server.ts";
 import { startLocalServer } from "../../src/bench/target/local-server.ts";
 import { startNullServer } from "../../src/bench/target/null-server.ts";
 import { type Target } from "../../src/bench/target/target.ts";
@@ -36,6 +37,7 @@ interface Run {
   readonly perSecond: number;
   readonly cpuUs: number;
   readonly p50Ms: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   /** Share of the machine's processor time that its host gave to others meanwhile. */
   readonly stolen: number;
@@ -94,6 +96,7 @@ async function ours(
     perSecond: (latencies.count / outcome.elapsedMs) * 1000,
     cpuUs: (outcome.client.cpuMs * 1000) / latencies.count,
     p50Ms: latencies.quantileMs(0.5),
+    p95Ms: latencies.quantileMs(0.95),
     p99Ms: latencies.quantileMs(0.99),
     stolen: stolenSince(before),
   };
@@ -135,9 +138,9 @@ function theirs(port: number, { command, depth, connections }: Cell, requests: n
   });
   const cells = (stdout.trim().split("\n").at(-1) ?? "").replaceAll('"', "").split(",").map(Number);
   const [, user = 0, system = 0] = /CPU ([\d.]+) ([\d.]+)/.exec(stderr)?.map(Number) ?? [];
-  const [, perSecond = 0, , , p50Ms = 0, , p99Ms = 0] = cells;
+  const [, perSecond = 0, , , p50Ms = 0, p95Ms = 0, p99Ms = 0] = cells;
   const cpuUs = ((user + system) * 1e6) / requests;
-  return { perSecond, cpuUs, p50Ms, p99Ms, stolen: stolenSince(before) };
+  return { perSecond, cpuUs, p50Ms, p95Ms, p99Ms, stolen: stolenSince(before) };
 }
 
 function median(numbers: readonly number[]): number {
@@ -153,16 +156,16 @@ function show(name: string, pairs: readonly (readonly [Run, Run])[]): void {
   const speed = ratio(({ perSecond }) => perSecond);
   const cell = (read: (run: Run) => number, side: 0 | 1, digits: number): string =>
     median(pairs.map((pair) => read(pair[side]))).toFixed(digits);
+  const both = (percentile: string, read: (run: Run) => number): string =>
+    `${percentile} ${cell(read, 0, 3)}/${cell(read, 1, 3)} ms = ${median(ratio(read)).toFixed(2)}`;
   console.log(
     `${name.padEnd(20)} ${cell(({ perSecond }) => perSecond, 0, 0).padStart(9)} ops/s, ` +
       `C ${cell(({ perSecond }) => perSecond, 1, 0).padStart(9)}, ` +
       `ratio ${median(speed).toFixed(2)} [${Math.min(...speed).toFixed(2)}-${Math.max(...speed).toFixed(2)}], ` +
       `CPU/op ${cell(({ cpuUs }) => cpuUs, 0, 2)}/${cell(({ cpuUs }) => cpuUs, 1, 2)} us ` +
       `= ${median(ratio(({ cpuUs }) => cpuUs)).toFixed(2)}, ` +
-      `p50 ${cell(({ p50Ms }) => p50Ms, 0, 3)}/${cell(({ p50Ms }) => p50Ms, 1, 3)} ms, ` +
-      `= ${median(ratio(({ p50Ms }) => p50Ms)).toFixed(2)}, ` +
-      `p99 ${cell(({ p99Ms }) => p99Ms, 0, 3)}/${cell(({ p99Ms }) => p99Ms, 1, 3)} ms ` +
-      `= ${median(ratio(({ p99Ms }) => p99Ms)).toFixed(2)}, ` +
+      `${both("p50", ({ p50Ms }) => p50Ms)}, ${both("p95", ({ p95Ms }) => p95Ms)}, ` +
+      `${both("p99", ({ p99Ms }) => p99Ms)}, ` +
       `stolen ${(median(pairs.flat().map(({ stolen }) => stolen)) * 100).toFixed(1)} %`,
   );
 }
@@ -243,11 +246,14 @@ async function startEngine(): Promise<Server> {
   return server;
 }
 
+async function startServer(name: string): Promise<Server> {
+  if (name === "null") return await startNullServer(KV_BYTES, ["taskset", "-c", "0"]);
+  return await (name === "delayed" ? startDelayedServer(KV_BYTES) : startEngine());
+}
+
 async function runCell(cell: string): Promise<void> {
   const [name = "", command = "", depth = "1", connections = CONNECTIONS] = cell.split(" ");
-  await using server = await (name === "null"
-    ? startNullServer(KV_BYTES, ["taskset", "-c", "0"])
-    : startEngine());
+  await using server = await startServer(name);
   if (command === "zset") await compareStructures(server.target);
   else {
     const numbers = { depth: Number(depth), connections: Number(connections) };
@@ -260,7 +266,7 @@ function allCells(): readonly string[] {
     [1, 16, 100].flatMap((depth) => ["get", "set"].map((each) => `${name} ${each} ${depth}`));
   // The last three of the engine are about percentiles: where the server takes the time they agree.
   const latencies = ["get 1 1", "eval 1 1", "eval 1 50"].map((each) => `${engine} ${each}`);
-  return [...kv(engine), `${engine} zset`, ...latencies, ...kv("null")];
+  return [...kv(engine), `${engine} zset`, ...latencies, "delayed get 1", ...kv("null")];
 }
 
 if (values.cell === undefined) {

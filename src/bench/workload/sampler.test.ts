@@ -79,6 +79,18 @@ describe("distributions", () => {
     },
   );
 
+  it("uniform: many at once are the same ones", () => {
+    const some = new Random(7, 3);
+    const many = new Random(7, 3);
+    const numbers = new Float64Array(10);
+    for (const [limit, count] of [[1, 3], [1000, 10], [2 ** 32, 7], [100_000, 0], [6, 1]] as const) {
+      const expected = Array.from({ length: count }, () => some.below(limit));
+      many.fillBelow(limit, count, numbers);
+      expect([...numbers.subarray(0, count)]).toEqual(expected);
+    }
+    expect(many.uint32()).toBe(some.uint32());
+  });
+
   it("gaussian: a bell around the middle", () => {
     const observed = draw({ kind: "gaussian", spread: 1 / 6 }, 600);
     const mean = observed.reduce((sum, count, key) => sum + count * (key + 0.5), 0) / DRAWS;
