@@ -7,8 +7,8 @@
  * `--rows` goes on. The table at the end is what the docs show.
  *
  * Client and servers share one processor. Where the host gives time to others, two processors that
- * wait for each other are noisier than one that does all the work: intervals were two to three times
- * as wide, one run after the other.
+ * wait for each other are noisier than one that does all the work: intervals were two to three
+ * times as wide, one run after the other.
  *
  * The slower server gets a second GET with some of its operations. How much one costs is measured
  * first, so that their share makes 5 %; what it really came to is the median over all runs.

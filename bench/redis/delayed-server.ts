@@ -1,7 +1,7 @@
 /**
  * A server whose latencies are known: it answers each GET after its next delay, from 4 to 60 ms.
- * Two tools that measure the same thing must give the same percentiles of them. Runs as a process of
- * its own, and writes its port as the first line.
+ * Two tools that measure the same thing must give the same percentiles of them. Runs as a process
+ * of its own, and writes its port as the first line.
  */
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,9 @@ const COUNT = 1000;
 function delaysMs(): readonly number[] {
   const quantile = (share: number): number =>
     Math.min(60, Math.max(4, 15 * (share / (1 - share)) ** 0.25));
-  return Array.from({ length: COUNT }, (_, index) => quantile((((index * 389) % COUNT) + 0.5) / COUNT));
+  return Array.from({ length: COUNT }, (_, index) =>
+    quantile((((index * 389) % COUNT) + 0.5) / COUNT),
+  );
 }
 
 export interface DelayedServer extends AsyncDisposable {

@@ -45,4 +45,3 @@ function startThread(name: string): MemberLink {
     },
   };
 }
-

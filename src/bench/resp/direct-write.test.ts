@@ -57,8 +57,9 @@ describe("DirectWriter", () => {
     // Far more than the buffers of both sides hold, before the first byte is read.
     const pieces = Array.from({ length: 400 }, (_, index) => randomBytes(1 + index * 331));
     for (const piece of pieces) writer.write(piece);
-    expect((client as unknown as { _handle: { writeQueueSize: number } })._handle.writeQueueSize)
-      .toBeGreaterThan(0);
+    expect(
+      (client as unknown as { _handle: { writeQueueSize: number } })._handle.writeQueueSize,
+    ).toBeGreaterThan(0);
     const all = Buffer.concat(pieces);
     const first = await readAll(server, all.length);
     expect(digest(first)).toBe(digest(all));

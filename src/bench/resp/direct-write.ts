@@ -18,7 +18,7 @@ interface WriteRequest {
 /** The socket as libuv has it. */
 interface StreamHandle {
   /** 0 or a negative error number. What the system does not take at once is queued. */
-  writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
+  writeBuffer: (this: StreamHandle, request: WriteRequest, bytes: Uint8Array) => number;
   /** Bytes that are queued. */
   readonly writeQueueSize: number;
 }

@@ -76,10 +76,20 @@ const all = REPLIES.map((_, index) => index);
 
 describe("ReplyCounter", () => {
   it("reads runs of like replies to the last byte of a buffer that ends with them", () => {
-    for (const reply of ["+\r\n", ":1\r\n", "+OK\r\n", "$1\r\nx\r\n", ":123\r\n", "$3\r\nabc\r\n"]) {
+    for (const reply of [
+      "+\r\n",
+      ":1\r\n",
+      "+OK\r\n",
+      "$1\r\nx\r\n",
+      ":123\r\n",
+      "$3\r\nabc\r\n",
+    ]) {
       for (const times of [1, 2, 3, 50]) {
         let seen = 0;
-        const counter = new ReplyCounter({ reply: (_, some) => (seen += some), failed: expect.fail });
+        const counter = new ReplyCounter({
+          reply: (_, some) => (seen += some),
+          failed: (text) => expect.fail(text),
+        });
         const bytes = new Uint8Array(Buffer.from(reply.repeat(times)));
         expect(counter.feed(bytes, bytes.length)).toBe(true);
         expect([reply, seen, counter.isInside]).toEqual([reply, times, false]);

@@ -147,14 +147,12 @@ export class ReplyCounter {
     let head = 0;
     let fifth = 0;
     while (at < end) {
-      while (
-        length > 0 &&
-        at + length <= end &&
-        view.getUint32(at) === head &&
-        (fifth === 0 || bytes[at + 4] === fifth)
-      ) {
-        times += 1;
-        at += length;
+      if (length > 0) {
+        while (at + length <= end && view.getUint32(at) === head) {
+          if (fifth !== 0 && bytes[at + 4] !== fifth) break;
+          times += 1;
+          at += length;
+        }
       }
       if (at >= end) break;
       const type = bytes[at];

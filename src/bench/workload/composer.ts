@@ -280,7 +280,10 @@ const THREE_DIGITS = Int32Array.from({ length: 1000 }, (_, number) =>
   Buffer.from(`${String(number).padStart(3, "0")}\0`, "latin1").readInt32BE(),
 );
 
-/** `value` below 10^12, with zeros in front: three digits with each store, the fourth byte is next's. */
+/**
+ * `value` below 10^12, with zeros in front: three digits with each store, the fourth byte is
+ * next's.
+ */
 function writeTwelve(view: DataView, offset: number, value: number): void {
   let first = 0;
   let low = value;

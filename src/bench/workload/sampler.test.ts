@@ -83,7 +83,13 @@ describe("distributions", () => {
     const some = new Random(7, 3);
     const many = new Random(7, 3);
     const numbers = new Float64Array(10);
-    for (const [limit, count] of [[1, 3], [1000, 10], [2 ** 32, 7], [100_000, 0], [6, 1]] as const) {
+    for (const [limit, count] of [
+      [1, 3],
+      [1000, 10],
+      [2 ** 32, 7],
+      [100_000, 0],
+      [6, 1],
+    ] as const) {
       const expected = Array.from({ length: count }, () => some.below(limit));
       many.fillBelow(limit, count, numbers);
       expect([...numbers.subarray(0, count)]).toEqual(expected);
