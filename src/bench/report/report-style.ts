@@ -63,7 +63,9 @@ table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabula
   width: 100%; }
 th, td { text-align: right; padding: 5px 7px; border-top: 1px solid var(--line);
   white-space: nowrap; }
-th { font-weight: 600; } thead th { border-top: 0; color: var(--soft); font-weight: 500; }
+th { font-weight: 600; }
+thead th { border-top: 0; color: var(--soft); font-weight: 500; white-space: normal;
+  vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.lane { text-align: left; }
 /* Names of cloud services are long: they break, so that figures stay in sight. */
