@@ -5,11 +5,10 @@
  */
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readTarget, type Target } from "../../src/bench/target/target.ts";
+import { type ServerProcess, startServerProcess } from "../../src/bench/target/server-process.ts";
 
 const COUNT = 1000;
+const GET = "*2\r\n$3\r\nGET\r\n";
 
 /** Quantiles of a log-logistic distribution around 15 ms, in an order that looks random. */
 function delaysMs(): readonly number[] {
@@ -20,28 +19,12 @@ function delaysMs(): readonly number[] {
   );
 }
 
-export interface DelayedServer extends AsyncDisposable {
-  readonly target: Target;
-  readonly port: number;
-}
-
-export async function startDelayedServer(valueBytes: number): Promise<DelayedServer> {
+export async function startDelayedServer(
+  valueBytes: number,
+  command: readonly string[],
+): Promise<ServerProcess> {
   const words = [...process.execArgv, fileURLToPath(import.meta.url), String(valueBytes)];
-  const child: ChildProcess = spawn("taskset", ["-c", "0", process.execPath, ...words], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (child.stdout === null) throw new Error("the server has no output");
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const port = Number(line.toString().trim());
-  return {
-    target: readTarget(`redis://127.0.0.1:${port}`, { name: "delayed server" }),
-    port,
-    async [Symbol.asyncDispose]() {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
+  return await startServerProcess({ name: "delayed server", words, command });
 }
 
 function serve(valueBytes: number): void {
@@ -51,7 +34,7 @@ function serve(valueBytes: number): void {
   const server = createServer((socket) => {
     socket.setNoDelay(true).on("error", () => undefined);
     socket.on("data", (chunk) => {
-      if (!chunk.toString("latin1", 0, 14).startsWith("*2\r\n$3\r\nGET\r\n$")) {
+      if (chunk.toString("latin1", 0, GET.length) !== GET) {
         socket.write("-ERR this server only answers GET\r\n");
         return;
       }
@@ -63,6 +46,8 @@ function serve(valueBytes: number): void {
     const address = server.address();
     process.stdout.write(`${typeof address === "object" ? address?.port : 0}\n`);
   });
+  // The parent is gone: so are we.
+  process.stdin.on("end", () => process.exit()).resume();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) serve(Number(process.argv[2]));

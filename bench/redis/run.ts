@@ -6,13 +6,13 @@
  * slower.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Load } from "../../src/bench/load/load.ts";
 import { fillKeys } from "../../src/bench/load/fill.ts";
 import { allLatencies } from "../../src/bench/load/outcome.ts";
-import { startDelayedServer } from "./delayed-server.ts";
+import { readMachineTime, stealBetween } from "../../src/bench/run/environment.ts";
+import { median } from "../../src/bench/statistics/order.ts";
 import { startLocalServer } from "../../src/bench/target/local-server.ts";
 import { startNullServer } from "../../src/bench/target/null-server.ts";
 import { type Target } from "../../src/bench/target/target.ts";
@@ -20,6 +20,7 @@ import { EXPECTATIONS } from "../../src/bench/workload/operation-table.ts";
 import { type KvOptions, kvWorkload } from "../../src/bench/workload/kv.ts";
 import { structureWorkload } from "../../src/bench/workload/structures.ts";
 import { type Workload } from "../../src/bench/workload/workload.ts";
+import { startDelayedServer } from "./delayed-server.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,18 +42,6 @@ interface Run {
   readonly p99Ms: number;
   /** Share of the machine's processor time that its host gave to others meanwhile. */
   readonly stolen: number;
-}
-
-/** Ticks of all processors since the machine started: stolen ones, and all. */
-function readTicks(): readonly [stolen: number, all: number] {
-  const line = readFileSync("/proc/stat", "latin1").split("\n", 1)[0] ?? "";
-  const ticks = line.trim().split(/ +/).slice(1, 9).map(Number);
-  return [ticks[7] ?? 0, ticks.reduce((sum, each) => sum + each, 0)];
-}
-
-function stolenSince([stolen, all]: readonly [number, number]): number {
-  const [nowStolen, nowAll] = readTicks();
-  return (nowStolen - stolen) / Math.max(1, nowAll - all);
 }
 
 const CONNECTIONS = 50;
@@ -84,7 +73,7 @@ async function ours(
     seed: 1,
     timeoutMs: 5000,
   });
-  const before = readTicks();
+  const before = readMachineTime();
   const outcome = await load.run({
     pace: { kind: "closed" },
     durationMs: seconds * 1000,
@@ -98,7 +87,7 @@ async function ours(
     p50Ms: latencies.quantileMs(0.5),
     p95Ms: latencies.quantileMs(0.95),
     p99Ms: latencies.quantileMs(0.99),
-    stolen: stolenSince(before),
+    stolen: stealBetween(before, readMachineTime()) ?? Number.NaN,
   };
 }
 
@@ -132,7 +121,7 @@ function theirs(port: number, { command, depth, connections }: Cell, requests: n
   const line =
     `time valkey-benchmark -p ${port} -c ${connections} -P ${depth} -n ${requests} -r 100000 ` +
     `-d ${KV_BYTES} --threads 1 --csv ${what}`;
-  const before = readTicks();
+  const before = readMachineTime();
   const { stdout, stderr } = spawnSync("bash", ["-c", `TIMEFORMAT="CPU %U %S"; ${line}`], {
     encoding: "utf8",
   });
@@ -140,14 +129,14 @@ function theirs(port: number, { command, depth, connections }: Cell, requests: n
   const [, user = 0, system = 0] = /CPU ([\d.]+) ([\d.]+)/.exec(stderr)?.map(Number) ?? [];
   const [, perSecond = 0, , , p50Ms = 0, p95Ms = 0, p99Ms = 0] = cells;
   const cpuUs = ((user + system) * 1e6) / requests;
-  return { perSecond, cpuUs, p50Ms, p95Ms, p99Ms, stolen: stolenSince(before) };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const high = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
+  return {
+    perSecond,
+    cpuUs,
+    p50Ms,
+    p95Ms,
+    p99Ms,
+    stolen: stealBetween(before, readMachineTime()) ?? Number.NaN,
+  };
 }
 
 function show(name: string, pairs: readonly (readonly [Run, Run])[]): void {
@@ -246,9 +235,12 @@ async function startEngine(): Promise<Server> {
   return server;
 }
 
+/** Not where the clients are, or not at all. */
+const ON_FIRST = ["taskset", "-c", "0"];
+
 async function startServer(name: string): Promise<Server> {
-  if (name === "null") return await startNullServer(KV_BYTES, ["taskset", "-c", "0"]);
-  return await (name === "delayed" ? startDelayedServer(KV_BYTES) : startEngine());
+  if (name === "null") return await startNullServer(KV_BYTES, ON_FIRST);
+  return await (name === "delayed" ? startDelayedServer(KV_BYTES, ON_FIRST) : startEngine());
 }
 
 async function runCell(cell: string): Promise<void> {

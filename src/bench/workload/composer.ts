@@ -256,9 +256,8 @@ export class Composer {
     const patches = this.#operations[0]?.pieces[0]?.patches ?? [];
     if (source === undefined) return this.#buffer.subarray(0, 0);
     const only = patches.length === 1 ? patches[0] : undefined;
-    if (only !== undefined && only.source !== "now") {
-      const numbers = this.#numbers;
-      source.drawEach(only.source, count, numbers);
+    const numbers = this.#numbers;
+    if (only !== undefined && source.drawAtOnce(only.source, count, numbers)) {
       for (let slot = 0; slot < count; slot++) {
         this.#put(only, slot * this.#laidOut, numbers[slot] ?? 0);
       }

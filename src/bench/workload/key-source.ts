@@ -127,18 +127,16 @@ export class KeySource {
     }
   }
 
-  /** `draw` for each of `count` operations: most workloads ask for nothing but a key. */
-  drawEach(source: NumberSource, count: number, numbers: Float64Array): void {
+  /**
+   * `draw` for each of `count` operations, where that is quicker at once: most workloads ask for
+   * nothing but a key. False where it is not, and nothing was drawn.
+   */
+  drawAtOnce(source: NumberSource, count: number, numbers: Float64Array): boolean {
     const isKey = source === "key" || (source === "lookup" && this.#keyspace.hitRatio >= 1);
-    if (isKey && this.#routing === undefined && this.#keys.fill !== undefined) {
-      this.#keys.fill(count, numbers);
-      this.lastKey = numbers[count - 1] ?? this.lastKey;
-      return;
-    }
-    for (let index = 0; index < count; index++) {
-      this.beginOperation();
-      numbers[index] = this.draw(source);
-    }
+    if (!isKey || this.#routing !== undefined || this.#keys.fill === undefined) return false;
+    this.#keys.fill(count, numbers);
+    this.lastKey = numbers[count - 1] ?? this.lastKey;
+    return true;
   }
 
   /** No closures here and below: this runs for each command. */
