@@ -39,6 +39,8 @@ export interface Disk {
   /** fsync of a directory: makes creates, renames and removals in it durable. */
   syncDirectory(path: string): Promise<void>;
   sizeBytes(path: string): Promise<number>;
+  /** What its file system has left for us. A quota may leave less. */
+  freeBytes(path: string): Promise<number>;
 }
 
 /** The system's own code of a failed disk call (`ENOENT`, `ENOSPC`, …); empty for anything else. */

@@ -1,7 +1,7 @@
 /** The real file system behind `Disk`. */
 import { randomUUID } from "node:crypto";
 import { type FileHandle, link, mkdir, open, readdir, readFile } from "node:fs/promises";
-import { rename, rm, stat, unlink } from "node:fs/promises";
+import { rename, rm, stat, statfs, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Disk, type DiskFile, diskErrorCode } from "./disk.ts";
 
@@ -29,6 +29,10 @@ export const nodeDisk: Disk = {
   },
   syncDirectory,
   sizeBytes: async (path) => (await stat(path)).size,
+  freeBytes: async (path) => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
 };
 
 class NodeDiskFile implements DiskFile {

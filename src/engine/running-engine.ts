@@ -28,6 +28,7 @@ import {
 import { engineStatus } from "./engine-status.ts";
 import { type Exported, type ExportOptions } from "./export.ts";
 import { type CheckpointHistory, type Commits } from "./history.ts";
+import { LogRoom } from "./log-room.ts";
 import { type Outcome } from "./outcome.ts";
 import { type Group, isFullDisk, Pipeline } from "./pipeline.ts";
 import { type TableReading } from "./reading.ts";
@@ -85,8 +86,7 @@ export class RunningEngine implements Engine {
   readonly #pipeline: Pipeline;
   readonly #heartbeat: NodeJS.Timeout;
   #state: EngineStatus["state"] = "running";
-  /** The last entry could not be written. */
-  #isLogFull = false;
+  readonly #logRoom: LogRoom;
   /** The last checkpoint could not be. */
   #isCheckpointFull = false;
   #lastFreezeMs: number;
@@ -97,6 +97,10 @@ export class RunningEngine implements Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#logRoom = new LogRoom({
+      freeBytes: () => parts.log.freeBytes(),
+      write: () => this.tick(),
+    });
     this.failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
@@ -172,14 +176,14 @@ export class RunningEngine implements Engine {
         ...(answer === undefined ? {} : { answer }),
         fail: (error) => {
           reject(error);
-          if (isKurobeError(error, "KRB_LOG_DISK_FULL")) this.#isLogFull = true;
+          if (isKurobeError(error, "KRB_LOG_DISK_FULL")) this.#logRoom.refused(body.length);
           if (!isKurobeError(error, "KRB_LOG_DISK_FULL") && !isKurobeError(error, "KRB_LOG_WRITE"))
             this.#stop(error);
         },
       });
     });
     settled.then(
-      () => (this.#isLogFull = false),
+      () => this.#logRoom.written(body.length),
       () => undefined,
     );
     return { position, settled };
@@ -209,8 +213,8 @@ export class RunningEngine implements Engine {
     const dueUs = ticking.nextTickUs();
     const nowUs = clock.nowUs();
     // Also while rows come in without a pause: early results of windows wait for ticks.
-    // Whether a full disk has room again is found out by writing, also where nobody sends anything.
-    if (this.#isLogFull || (dueUs !== null && nowUs >= dueUs)) this.#tickOnce(nowUs);
+    if (dueUs !== null && nowUs >= dueUs) this.#tickOnce(nowUs);
+    void this.#logRoom.tryAgain();
     const isDue = clock.monotonicMs() - this.#lastFreezeMs >= settings.checkpointIntervalMs;
     const hasNews = writer.appliedPosition > this.#lastPosition;
     if (isDue && hasNews && !checkpointer.isRunning) this.#checkpointSoon("interval");
@@ -389,7 +393,7 @@ export class RunningEngine implements Engine {
     return engineStatus(this.#parts, {
       state: this.#state,
       queuedEntries: this.#pipeline.depth,
-      diskFull: this.#isLogFull || this.#isCheckpointFull || this.#pipeline.isWaitingForRoom,
+      diskFull: this.#logRoom.isFull || this.#isCheckpointFull || this.#pipeline.isWaitingForRoom,
     });
   }
 

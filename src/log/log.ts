@@ -47,6 +47,8 @@ export interface Log extends AsyncDisposable {
   roll(): Promise<void>;
   /** Does that where the segment is old and has entries: nothing else would while none come. */
   rollIfOld(): Promise<void>;
+  /** What its disk has left. */
+  freeBytes(): Promise<number>;
   stats(): LogStats;
   /** Checks every byte up to the durable end, while entries keep coming. */
   verify(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<VerifiedSegment>;

@@ -149,6 +149,10 @@ export class SegmentedLog implements AsyncDisposable {
     });
   }
 
+  freeBytes(): Promise<number> {
+    return this.#disk.freeBytes(this.#directory);
+  }
+
   stats(): LogStats {
     const { segments, counters } = this.#writer;
     const sizeBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);

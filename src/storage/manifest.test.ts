@@ -298,5 +298,6 @@ function methodsOf(disk: Disk): Disk {
     syncFile: (path) => disk.syncFile(path),
     syncDirectory: (path) => disk.syncDirectory(path),
     sizeBytes: (path) => disk.sizeBytes(path),
+    freeBytes: (path) => disk.freeBytes(path),
   };
 }

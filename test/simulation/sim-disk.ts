@@ -212,6 +212,12 @@ export class SimDisk implements Disk, AsyncDisposable {
     return fs.statSync(path).size;
   }
 
+  /** It is full only where an injected error says so. */
+  async freeBytes(path: string): Promise<number> {
+    await this.#turn(path);
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isCrashed = true;
     for (const file of this.#open) await file[Symbol.asyncDispose]();
