@@ -7,11 +7,19 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openAgentLink } from "../../src/bench/crew/agent-link.ts";
-import { type AgentAddress, type AgentIdentity } from "../../src/bench/crew/agent-wire.ts";
+import {
+  type AgentAddress,
+  type AgentIdentity,
+  readAgentAddress,
+} from "../../src/bench/crew/agent-wire.ts";
 import { openAgent } from "../../src/bench/crew/agent.ts";
+import { Agents } from "../../src/bench/crew/agents-crew.ts";
 import { readResults } from "../../src/bench/result/result-file.ts";
 import { ownIdentity } from "../../src/bench/run/agent-identity.ts";
+import { type RunPlan } from "../../src/bench/run/run-plan.ts";
+import { type PairedTarget, runPairs } from "../../src/bench/run/run-pairs.ts";
 import { type LocalServer } from "../../src/bench/target/local-server.ts";
+import { kvWorkload } from "../../src/bench/workload/kv.ts";
 import { ROOT } from "../source-files.ts";
 import { type CliRun, runInMemory } from "../support/memory-terminal.ts";
 import { startServer } from "../support/resp-servers.ts";
@@ -59,6 +67,20 @@ async function bench(name: string, args: readonly string[], token = TOKEN): Prom
   const target = `redis://127.0.0.1:${server.port}`;
   const words = ["bench", "kv", target, "-k", "500", "--warmup", "50ms", "-o", join(folder, name)];
   return await runInMemory([...words, ...args], { environment: { KUROBE_BENCH_TOKEN: token } });
+}
+
+function pairedTarget(name: string): PairedTarget {
+  const workload = kvWorkload({
+    ...{ mix: { get: 1, set: 1 }, keyCount: 500, distribution: { kind: "uniform" }, hitRatio: 1 },
+    ...{ value: { kind: "fixed", bytes: 64 }, ttlSeconds: 0, batch: 1, prefix: `${name}:` },
+  });
+  const plan: RunPlan = {
+    ...{ target: { ...server.target, name }, workload, kind: "kv", labels: {} },
+    ...{ connections: 4, depth: 1, workers: 1, pace: { kind: "closed" }, seed: 1 },
+    ...{ durationMs: Infinity, requests: Infinity, warmupMs: 50, timeoutMs: 5000 },
+    ...{ isFilled: true, isCleaned: true },
+  };
+  return { plan, twinOf: null, pinning: null };
 }
 
 describe("two agents", () => {
@@ -109,6 +131,29 @@ describe("two agents", () => {
     expect(busy.stderr).toContain("KRB_BENCH_AGENT_BUSY");
   });
 
+  it("carry a comparison slice by slice, and are free again after it", async () => {
+    const compare = async (name: string, ...more: readonly string[]): Promise<CliRun> => {
+      const urls = ["one", "other"].map((each) => `${each}=redis://127.0.0.1:${server.port}`);
+      const words = ["bench", "compare", ...urls, "-k", "500", "--warmup", "50ms", ...more];
+      const args = [...words, "--agents", places, "-c", "8", "-o", join(folder, name)];
+      return await runInMemory(args, { environment: { KUROBE_BENCH_TOKEN: TOKEN } });
+    };
+    for (const name of ["slices", "more-slices"]) {
+      const { code, stderr } = await compare(name, "--pairs", "10", "--slice", "30ms", "-t", "2");
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      const results = await readResults([join(folder, name)]);
+      expect(results.map(({ config }) => config.workers)).toEqual([4, 4, 4]);
+      for (const { stats, environment, validity } of results) {
+        expect(stats.slices).toHaveLength(10);
+        expect(stats.slices.every(({ requests }) => requests > 0)).toBe(true);
+        expect(environment.agents.map((text) => text.split(" ")[0]).join()).toBe(places);
+        expect(validity.is_partial).toBe(false);
+      }
+    }
+    const told = agents[0]?.lines.filter((line) => line.endsWith("in 30 slices of a comparison"));
+    expect(told).toHaveLength(2);
+  });
+
   it("end with a partial result that says so when one of them is lost", async () => {
     const [, lost] = agents;
     const before = lost?.lines.length ?? 0;
@@ -124,6 +169,24 @@ describe("two agents", () => {
     expect(result?.validity.reasons.join()).toContain(`${lost?.place} was lost after`);
     expect(result?.stats.requests).toBeGreaterThan(0);
     expect(result?.stats.duration_s).toBeLessThan(60);
+  });
+
+  it("leave the pairs that are whole when the last of them is lost", async () => {
+    const lone = await startAgent();
+    const addresses = [readAgentAddress(lone.place)];
+    await using carriers = await Agents.open({ addresses, token: TOKEN, identity: ownIdentity() });
+    const results = await runPairs({
+      targets: ["one", "other"].map((name) => pairedTarget(name)),
+      ...{ agents: carriers, pairs: 1000, sliceMs: 30, seed: 1 },
+      onPair: (done) => done === 3 && lone.child.kill("SIGKILL"),
+    });
+    const counts = results.map(({ stats }) => stats.slices.length);
+    expect(counts[0]).toBeGreaterThanOrEqual(3);
+    expect(new Set(counts).size).toBe(1);
+    for (const { validity } of results) {
+      expect(validity.is_partial).toBe(true);
+      expect(validity.reasons.join()).toContain(`${lone.place} went away`);
+    }
   });
 
   it("end in order with Ctrl-C", async () => {

@@ -1,6 +1,7 @@
 /** What two or more targets differ by, from results that ran interleaved or one by one. */
 import { KurobeError } from "../../core/errors.ts";
 import { type BenchResult, type ResultSlice } from "../result/result.ts";
+import { DELIVERY } from "../workload/workload.ts";
 import { judge, type Judgement, noiseFloor, type Question } from "./verdict.ts";
 
 export interface ComparisonRow extends Judgement {
@@ -199,11 +200,18 @@ function figuresOf(base: BenchResult, other: BenchResult): readonly Figure[] {
     ...(isAtRate ? [] : [throughput]),
     { metric: "p50", command: null, read: ({ p50_ms }) => p50_ms },
     { metric: "p99", command: null, read: ({ p99_ms }) => p99_ms },
-    ...(commands.length < 2 ? [] : commands).flatMap((command): readonly Figure[] => [
-      { metric: "p50", command, read: ({ by_command }) => by_command[command]?.p50_ms ?? null },
-      { metric: "p99", command, read: ({ by_command }) => by_command[command]?.p99_ms ?? null },
-    ]),
+    ...(commands.length < 2 ? [] : commands.filter(isAskedAbout)).flatMap(
+      (command): readonly Figure[] => [
+        { metric: "p50", command, read: ({ by_command }) => by_command[command]?.p50_ms ?? null },
+        { metric: "p99", command, read: ({ by_command }) => by_command[command]?.p99_ms ?? null },
+      ],
+    ),
   ];
+}
+
+/** Deliveries are what the figures of the whole are of. */
+function isAskedAbout(command: string): boolean {
+  return command !== DELIVERY;
 }
 
 interface Values {

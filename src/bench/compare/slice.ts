@@ -25,6 +25,8 @@ export interface Slice {
   readonly requests: number;
   readonly errors: number;
   readonly commands: Readonly<Record<string, SliceCommand>>;
+  /** Names of the commands that the slice's own figures are of; all unless said otherwise. */
+  readonly headline?: readonly string[];
   readonly clientCpuS: number;
   /** Null where the server's processor time cannot be read. */
   readonly serverCpuS: number | null;
@@ -34,7 +36,9 @@ export interface Slice {
 export function describeSlice(slice: Slice): ResultSlice {
   const commands = Object.entries(slice.commands);
   const all = new LatencyHistogram();
-  for (const [, { histogram }] of commands) all.merge(histogram);
+  for (const [name, { histogram }] of commands) {
+    if (slice.headline?.includes(name) ?? true) all.merge(histogram);
+  }
   const { p50, p99 } = all.summary();
   return {
     pair: slice.pair,

@@ -25,6 +25,8 @@ export interface AgentLinkOptions {
 
 export interface AgentLink extends MemberLink {
   readonly identity: AgentIdentity;
+  /** The shortest round trip that was seen. */
+  readonly tripMs: number;
 }
 
 const CONNECT_MS = 5000;
@@ -50,8 +52,7 @@ export async function openAgentLink(
   try {
     const theirs = await wire.hello();
     checkVersions(name, identity, theirs);
-    const clockOffsetMs = await measureOffset(name, wire);
-    return wire.link(theirs, clockOffsetMs);
+    return wire.link(theirs, await readClock(name, wire));
   } catch (error) {
     wire.close();
     throw error;
@@ -134,19 +135,23 @@ class Wire {
     sendLine(this.#socket, message);
   }
 
-  link(identity: AgentIdentity, clockOffsetMs: number): AgentLink {
+  link(identity: AgentIdentity, clock: Pick<AgentLink, "clockOffsetMs" | "tripMs">): AgentLink {
     this.#pinging = setInterval(() => this.send({ kind: "ping", id: 0 }), PING_MS);
     return {
       name: this.#name,
       identity,
-      clockOffsetMs,
+      ...clock,
       send: (order) => this.send(order),
       listen: (listener) => {
         this.#isWaiting = true;
         this.#take = (message) => {
           if (message.kind !== "pong" && message.kind !== "hello") listener(message);
         };
-        for (const message of this.#early.splice(0)) this.#take(message);
+        for (const message of this.#early.splice(0)) {
+          // Whoever listens next has to know it, too.
+          if (message.kind === "lost") this.#early.push(message);
+          this.#take(message);
+        }
       },
       [Symbol.asyncDispose]: async () => {
         this.close();
@@ -198,7 +203,10 @@ function checkVersions(name: string, ours: AgentIdentity, theirs: AgentIdentity)
 }
 
 /** By the shortest of several round trips, as NTP does it. */
-async function measureOffset(name: string, wire: Wire): Promise<number> {
+async function readClock(
+  name: string,
+  wire: Wire,
+): Promise<Pick<AgentLink, "clockOffsetMs" | "tripMs">> {
   let offsetMs = 0;
   let shortestMs = Number.POSITIVE_INFINITY;
   for (let round = 1; round <= ROUND_TRIPS; round++) {
@@ -225,5 +233,5 @@ async function measureOffset(name: string, wire: Wire): Promise<number> {
         `${offsetMs > 0 ? "ahead" : "behind"}; ${MAX_OFFSET_MS} ms are the most`,
     );
   }
-  return offsetMs;
+  return { clockOffsetMs: offsetMs, tripMs: shortestMs };
 }

@@ -9,7 +9,7 @@ import { KurobeError } from "../../core/errors.ts";
 import { type Order, type Report } from "./orders.ts";
 
 /** Grows when orders or reports change their meaning. */
-export const AGENT_PROTOCOL = 1;
+export const AGENT_PROTOCOL = 2;
 export const AGENT_PORT = 7475;
 
 /** Who an agent is: coordinator and agents must fit together, or their figures do not. */

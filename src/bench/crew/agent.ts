@@ -34,7 +34,8 @@ export type AgentEvent =
   | { readonly kind: "coordinator"; readonly from: string; readonly isThere: boolean }
   /** Somebody without the token, or something that is no coordinator. */
   | { readonly kind: "refused"; readonly from: string; readonly why: string }
-  | { readonly kind: "report"; readonly report: Report };
+  /** A slice of a comparison, where it is one of hundreds. */
+  | { readonly kind: "report"; readonly report: Report; readonly isSlice: boolean };
 
 export interface Agent extends AsyncDisposable {
   readonly address: AgentAddress;
@@ -89,6 +90,7 @@ class Session {
   readonly #socket: TLSSocket;
   readonly #member: Member;
   readonly #ended: Promise<void>;
+  #isSlice = false;
   isOpen = true;
 
   constructor(socket: TLSSocket, { identity, now, onEvent }: AgentOptions) {
@@ -98,7 +100,7 @@ class Session {
     this.#member = new Member({
       openCrew,
       report: (report) => {
-        onEvent({ kind: "report", report });
+        onEvent({ kind: "report", report, isSlice: this.#isSlice });
         sendLine(socket, report);
       },
     });
@@ -117,6 +119,7 @@ class Session {
     });
     readLines(socket, (value) => {
       const message = value as ToAgent;
+      if (message.kind === "run") this.#isSlice = message.run.intervalMs === null;
       if (message.kind !== "ping") this.#member.take(message);
       else sendLine(socket, { kind: "pong", id: message.id, atMs: now() });
     });

@@ -32,6 +32,10 @@ export interface CrewPlan {
   readonly isOneProcess: boolean;
   /** Time that orders may take to arrive before everybody starts. */
   readonly leadMs: number;
+  /** Tells this load from others that the same links carry. */
+  readonly number: number;
+  /** True where other loads need the links when this one is closed. */
+  readonly isLinkShared: boolean;
 }
 
 interface Station {
@@ -39,7 +43,10 @@ interface Station {
   progress: LoadProgress[];
 }
 
-/** Owns the links. Throws what a member is refused for, or KRB_BENCH_MEMBER_LOST. */
+/**
+ * Owns the links, unless they are shared; loads that share them take turns. Throws what a member is
+ * refused for, or KRB_BENCH_MEMBER_LOST.
+ */
 export async function openMemberCrew(links: readonly MemberLink[], plan: CrewPlan): Promise<Crew> {
   const crew = new MemberCrew(links, plan);
   try {
@@ -66,7 +73,7 @@ class MemberCrew implements Crew {
       this.#stations.map(async ({ link }, index) => {
         const share = shares[index];
         if (share === undefined) throw new Error("each member needs a share");
-        const answer = await this.#order(link, { kind: "open", share }, () => undefined);
+        const answer = await this.#order(link, { kind: "open", load: this.#plan.number, share });
         if (answer.kind === "lost") throw lostError(link, answer);
         if (answer.kind === "failed") throw failureError(answer, link.name);
       }),
@@ -85,10 +92,14 @@ class MemberCrew implements Crew {
     const runs = this.#stations.map(async (station, index) => {
       const { link } = station;
       const run = runFor(options, index, this.#stations.length, startAtMs + link.clockOffsetMs);
-      const answer = await this.#order(link, { kind: "run", run }, (progress) => {
-        station.progress.push(progress);
-        this.#advance(station, onInterval);
-      });
+      const answer = await this.#order(
+        link,
+        { kind: "run", load: this.#plan.number, run },
+        (progress) => {
+          station.progress.push(progress);
+          this.#advance(station, onInterval);
+        },
+      );
       if (answer.kind === "finished") {
         results.push(inOurTime(answer.result, link.clockOffsetMs));
         return;
@@ -116,14 +127,19 @@ class MemberCrew implements Crew {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#stations.map(({ link }) => link[Symbol.asyncDispose]()));
+    const { isLinkShared, number } = this.#plan;
+    const close = async ({ link }: Station): Promise<void> => {
+      if (isLinkShared) await this.#order(link, { kind: "close", load: number });
+      else await link[Symbol.asyncDispose]();
+    };
+    await Promise.all(this.#stations.map(close));
   }
 
   /** The answer that ends an order. */
   async #order(
     link: MemberLink,
     order: Order,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: (progress: LoadProgress) => void = () => undefined,
   ): Promise<Exclude<Report, { kind: "progress" }> | Lost> {
     return await new Promise((resolve) => {
       link.listen((message) => {

@@ -1,5 +1,6 @@
 /** The far end of a crew: takes orders one after the other, and reports. */
 import { isKurobeError } from "../../core/errors.ts";
+import { type LoadProgress } from "../load/recorder.ts";
 import { type Crew } from "./crew.ts";
 import { type Failure, type LoadShare, type Order, type Report, type RunOrder } from "./orders.ts";
 
@@ -11,7 +12,7 @@ export interface MemberOptions {
 
 export class Member implements AsyncDisposable {
   readonly #options: MemberOptions;
-  #crew: Crew | undefined;
+  readonly #crews = new Map<number, Crew>();
   #running: AbortController | undefined;
   #last: Promise<void> = Promise.resolve();
 
@@ -35,29 +36,35 @@ export class Member implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#running?.abort();
     await this.#last;
-    await this.#close();
+    for (const load of [...this.#crews.keys()]) await this.#close(load);
   }
 
   async #obey(order: Exclude<Order, { kind: "stop" }>, signal: AbortSignal): Promise<void> {
     const { openCrew, report } = this.#options;
-    if (order.kind === "open") {
-      await this.#close();
-      this.#crew = await openCrew(order.share);
-      report({ kind: "opened" });
-      return;
+    const { load } = order;
+    switch (order.kind) {
+      case "open":
+        await this.#close(load);
+        this.#crews.set(load, await openCrew(order.share));
+        report({ kind: "opened" });
+        return;
+      case "close":
+        await this.#close(load);
+        report({ kind: "closed" });
+        return;
+      case "run": {
+        const crew = this.#crews.get(load);
+        if (crew === undefined) throw new Error("a run was ordered before a load");
+        const onInterval = (progress: LoadProgress): void => report({ kind: "progress", progress });
+        const result = await crew.run({ ...limitsOf(order.run), signal, onInterval });
+        report({ kind: "finished", result });
+      }
     }
-    if (this.#crew === undefined) throw new Error("a run was ordered before a load");
-    const result = await this.#crew.run({
-      ...limitsOf(order.run),
-      signal,
-      onInterval: (progress) => report({ kind: "progress", progress }),
-    });
-    report({ kind: "finished", result });
   }
 
-  async #close(): Promise<void> {
-    const crew = this.#crew;
-    this.#crew = undefined;
+  async #close(load: number): Promise<void> {
+    const crew = this.#crews.get(load);
+    this.#crews.delete(load);
     await crew?.[Symbol.asyncDispose]();
   }
 }

@@ -23,13 +23,17 @@ export interface RunOrder {
   readonly startAtMs: number;
 }
 
+/** `load` tells the loads of a comparison apart, which stay open side by side. */
 export type Order =
-  | { readonly kind: "open"; readonly share: LoadShare }
-  | { readonly kind: "run"; readonly run: RunOrder }
+  | { readonly kind: "open"; readonly load: number; readonly share: LoadShare }
+  | { readonly kind: "run"; readonly load: number; readonly run: RunOrder }
+  | { readonly kind: "close"; readonly load: number }
+  /** Ends the run that goes on. */
   | { readonly kind: "stop" };
 
 export type Report =
   | { readonly kind: "opened" }
+  | { readonly kind: "closed" }
   | { readonly kind: "progress"; readonly progress: LoadProgress }
   | { readonly kind: "finished"; readonly result: CrewResult }
   | Failure;

@@ -17,6 +17,8 @@ export async function openThreadCrew(load: LoadOptions, threads: number): Promis
     threads: 1,
     isOneProcess: true,
     leadMs: LEAD_MS,
+    number: 0,
+    isLinkShared: false,
   });
 }
 

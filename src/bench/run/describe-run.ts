@@ -2,12 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { decodeHistogram } from "../histogram/codec.ts";
 import { type LatencyHistogram } from "../histogram/histogram.ts";
-import {
-  allLatencies,
-  type LoadOutcome,
-  mergeHistograms,
-  type OperationOutcome,
-} from "../load/outcome.ts";
+import { type LoadOutcome, mergeHistograms, type OperationOutcome } from "../load/outcome.ts";
 import { describeLatency } from "../result/latency-summary.ts";
 import { recordOf } from "../result/histogram-record.ts";
 import { type BenchResult, RESULT_SCHEMA_NAME } from "../result/result.ts";
@@ -15,7 +10,7 @@ import { coresBetween, type CpuLook } from "../target/cpu-course.ts";
 import { type ServerFacts } from "../target/server-facts.ts";
 import { countersBetween, cpuBetween, type ServerReading } from "../target/server-meter.ts";
 import { showTarget } from "../target/target.ts";
-import { DELIVERY, type Operation } from "../workload/workload.ts";
+import { isHeadline, type Operation } from "../workload/workload.ts";
 import { type RunPlan } from "./run-plan.ts";
 
 export interface MeasuredRun {
@@ -82,8 +77,7 @@ export function describeRun(run: MeasuredRun): BenchResult {
 
 /** All operations; of pub/sub what subscribers feel, which is not what a publisher waits for. */
 function headlineOf({ outcome, plan }: MeasuredRun): LatencyHistogram {
-  if (plan.workload.audience === undefined) return allLatencies(outcome);
-  const operations = outcome.operations.filter(({ name }) => name === DELIVERY);
+  const operations = outcome.operations.filter(({ name }) => isHeadline(plan.workload, name));
   return mergeHistograms(operations.map(({ histogram }) => histogram));
 }
 

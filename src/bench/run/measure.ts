@@ -1,5 +1,5 @@
 /** One measurement from the first connection to the result: fill, warm up, measure, clean up. */
-import { type AgentsPlan } from "../crew/agents-crew.ts";
+import { type Agents } from "../crew/agents-crew.ts";
 import { type LoadProgress } from "../load/recorder.ts";
 import { type BenchResult } from "../result/result.ts";
 import { intervalMsFor, type RunPlan } from "./run-plan.ts";
@@ -23,8 +23,8 @@ export interface MeasureOptions {
   readonly onStep?: (step: MeasureStep) => void;
   /** How the server is bound to processors, where we know. */
   readonly pinning?: string | null;
-  /** Who carries the load instead of this process. */
-  readonly agents?: AgentsPlan | undefined;
+  /** Who carries the load instead of this process; they stay the caller's. */
+  readonly agents?: Agents | undefined;
 }
 
 /**

@@ -5,19 +5,18 @@
 import { randomUUID } from "node:crypto";
 import { describeSlice } from "../compare/slice.ts";
 import { decodeHistogram } from "../histogram/codec.ts";
-import { cleanKeys, fillKeys } from "../load/fill.ts";
-import { type Load } from "../load/load.ts";
-import { joinOutcomes, type LoadOutcome } from "../load/outcome.ts";
+import { type Agents } from "../crew/agents-crew.ts";
+import { joinOutcomes } from "../load/outcome.ts";
 import { type BenchResult, type ResultSlice } from "../result/result.ts";
-import { readServerFacts, type ServerFacts } from "../target/server-facts.ts";
-import { cpuBetween, ServerMeter, type ServerReading } from "../target/server-meter.ts";
+import { cpuBetween, type ServerReading } from "../target/server-meter.ts";
+import { isKurobeError, KurobeError } from "../../core/errors.ts";
 import { Lifetime } from "../../core/lifetime.ts";
 import { Random } from "../workload/random.ts";
-import { describeRun } from "./describe-run.ts";
-import { readEnvironment, readMachineTime, stealBetween } from "./environment.ts";
-import { openLoad, setUp } from "./stand.ts";
+import { isHeadline } from "../workload/workload.ts";
+import { readMachineTime, stealBetween } from "./environment.ts";
+import { Stand, type StandRun } from "./stand.ts";
 import { type RunPlan } from "./run-plan.ts";
-import { type Turns, turnsFor, type TurnsWanted } from "./turns.ts";
+import { type Carrier, type Turns, turnsFor, type TurnsWanted } from "./turns.ts";
 
 export interface PairedTarget {
   readonly plan: RunPlan;
@@ -31,6 +30,8 @@ export interface PairOptions extends TurnsWanted {
   readonly seed: number;
   /** Shared by the workloads of one comparison; a new one where it is left out. */
   readonly pairId?: string | undefined;
+  /** Who carries the load instead of this process; they stay the caller's. */
+  readonly agents?: Agents | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onFill?: (name: string, done: number, total: number) => void;
   /** After each pair: how many are done, how many there will be, and the slices of it. */
@@ -45,21 +46,24 @@ export interface PairSlice {
 /** One target while it is being measured. */
 interface Side {
   readonly target: PairedTarget;
-  readonly load: Load;
-  readonly meter: ServerMeter;
-  readonly facts: ServerFacts;
-  readonly fill: LoadOutcome | undefined;
+  readonly stand: Stand;
   /** Operations a second in the warm-up. */
   readonly warmRate: number;
-  readonly first: ServerReading;
-  readonly outcomes: LoadOutcome[];
+  readonly runs: StandRun[];
   readonly slices: ResultSlice[];
+}
+
+/** What one target did in one pair. */
+interface Turn {
+  readonly side: Side;
+  readonly run: StandRun;
+  readonly slice: ResultSlice;
 }
 
 /**
  * A result for each target, their slices paired by number. Targets that share server and prefix
- * share keys: the plan of one of them should fill and clean. Interrupted, it keeps whole pairs
- * only.
+ * share keys: the plan of one of them should fill and clean. Interrupted, or without one of its
+ * agents, it keeps whole pairs only.
  */
 export async function runPairs(options: PairOptions): Promise<readonly BenchResult[]> {
   await using lifetime = new Lifetime();
@@ -67,94 +71,114 @@ export async function runPairs(options: PairOptions): Promise<readonly BenchResu
   for (const target of options.targets) sides.push(await openSide(target, options, lifetime));
   const pairId = options.pairId ?? randomUUID();
   const pace = options.targets[0]?.plan.pace ?? { kind: "closed" };
-  const turns = turnsFor(options, pace, Math.min(...sides.map(({ warmRate }) => warmRate)));
+  const slowest = Math.min(...sides.map(({ warmRate }) => warmRate));
+  const turns = turnsFor(options, pace, slowest, carrierOf(options));
   const timeBefore = readMachineTime();
   const random = new Random(options.seed, 77);
   let done = 0;
-  const isStopped = (): boolean => options.signal?.aborted === true;
-  while (done < turns.pairs && (done === 0 || !isStopped())) {
-    const order = shuffled(sides, random);
-    const ran = [];
-    for (const side of order)
-      ran.push(await runSlice(side, done, ran.length, turns.sliceMs, options.signal));
+  let lost: readonly string[] = [];
+  while (done < turns.pairs && lost.length === 0 && (done === 0 || !isStopped(options))) {
+    const pair = await runPair(shuffled(sides, random), done, turns.sliceMs, options);
+    lost = pair.lost;
+    if (lost.length > 0 && done === 0) {
+      throw new KurobeError("KRB_BENCH_MEMBER_LOST", lost.join("; "));
+    }
     // A pair that was broken off compares a part of one with the whole of another.
-    if (isStopped() && done > 0) break;
-    ran.forEach(({ outcome, slice }, index) => {
-      order[index]?.outcomes.push(outcome);
-      order[index]?.slices.push(slice);
-    });
+    if ((lost.length > 0 || isStopped(options)) && done > 0) break;
+    for (const { side, run, slice } of pair.turns) {
+      side.runs.push(run);
+      side.slices.push(slice);
+    }
     done += 1;
-    options.onPair?.(
-      done,
-      turns.pairs,
-      ran.map(({ slice }, index) => ({
-        name: order[index]?.target.plan.target.name ?? "",
-        perSecond: slice.requests / slice.seconds,
-      })),
-    );
+    const slices = pair.turns.map(({ side: { target }, slice: { requests, seconds } }) => ({
+      name: target.plan.target.name,
+      perSecond: requests / seconds,
+    }));
+    options.onPair?.(done, turns.pairs, slices);
   }
   const stealShare = stealBetween(timeBefore, readMachineTime());
-  const results = [];
-  for (const side of sides) {
-    const after = await side.meter.read();
-    results.push(describeSide(side, after, { pairId, done, stealShare, turns }));
-  }
-  for (const { target, load } of sides) {
-    if (target.plan.isCleaned) await cleanKeys(load, target.plan.workload);
+  const results = sides.map((side) =>
+    describeSide(side, { pairId, done, stealShare, turns, lost }),
+  );
+  for (const { target, stand } of sides) {
+    if (target.plan.isCleaned) await stand.clean();
   }
   return results;
 }
 
+function carrierOf({ agents, targets }: PairOptions): Carrier {
+  if (agents !== undefined) return "agents";
+  return targets.some(({ plan }) => plan.workers > 1) ? "threads" : "thread";
+}
+
+function isStopped({ signal }: PairOptions): boolean {
+  return signal?.aborted === true;
+}
+
 async function openSide(
   target: PairedTarget,
-  { signal, onFill }: PairOptions,
+  { agents, signal, onFill }: PairOptions,
   lifetime: Lifetime,
 ): Promise<Side> {
-  const { plan } = target;
-  const facts = await readServerFacts(plan.target);
-  const load = lifetime.own(await openLoad(plan));
-  const meter = lifetime.own(await ServerMeter.open(load.nodes));
-  await setUp(load.nodes, plan.workload);
-  const onProgress = (done: number, total: number): void => onFill?.(plan.target.name, done, total);
-  const fill = plan.isFilled
-    ? await fillKeys(load, plan.workload, { signal, onProgress })
-    : undefined;
-  const warmUp = await load.run({
+  const { plan, pinning } = target;
+  const stand = await Stand.open(plan, {
+    ...{ agents, pinning, signal },
+    onFill: (done, total) => onFill?.(plan.target.name, done, total),
+  });
+  lifetime.own(stand);
+  const { operations, elapsedMs } = await stand.warmUp({
     pace: plan.pace,
     durationMs: plan.warmupMs,
     requests: Number.POSITIVE_INFINITY,
     intervalMs: 1000,
     signal,
   });
-  const first = await meter.read();
-  const warmed = warmUp.operations.reduce((sum, { succeeded }) => sum + succeeded, 0);
-  const warmRate = warmUp.elapsedMs > 0 ? (warmed / warmUp.elapsedMs) * 1000 : 0;
-  return { target, load, meter, facts, fill, warmRate, first, outcomes: [], slices: [] };
+  const warmed = operations.reduce((sum, { succeeded }) => sum + succeeded, 0);
+  const warmRate = elapsedMs > 0 ? (warmed / elapsedMs) * 1000 : 0;
+  return { target, stand, warmRate, runs: [], slices: [] };
 }
 
-async function runSlice(
-  { target, load, meter }: Side,
+/** One slice of each, one after the other. */
+async function runPair(
+  order: readonly Side[],
   pair: number,
-  position: number,
   sliceMs: number,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly outcome: LoadOutcome; readonly slice: ResultSlice }> {
-  const before = await meter.read();
-  const outcome = await load.run({
-    pace: target.plan.pace,
-    durationMs: sliceMs,
-    requests: Number.POSITIVE_INFINITY,
-    intervalMs: Number.POSITIVE_INFINITY,
-    signal,
-  });
-  const serverCpuMs = cpuBetween(before, await meter.read());
-  const slice = describeSlice({
-    target: target.plan.target.name,
+  { signal }: PairOptions,
+): Promise<{ readonly turns: readonly Turn[]; readonly lost: readonly string[] }> {
+  const turns: Turn[] = [];
+  for (const [position, side] of order.entries()) {
+    try {
+      const run = await side.stand.run({
+        pace: side.target.plan.pace,
+        durationMs: sliceMs,
+        requests: Number.POSITIVE_INFINITY,
+        intervalMs: Number.POSITIVE_INFINITY,
+        signal,
+      });
+      turns.push({ side, run, slice: sliceOf(side, run, pair, position) });
+      if (run.lost !== undefined && run.lost.length > 0) return { turns, lost: run.lost };
+    } catch (error) {
+      // Nobody is left: what was measured before is there all the same.
+      if (pair === 0 || !isKurobeError(error, "KRB_BENCH_MEMBER_LOST")) throw error;
+      return { turns, lost: [error.message] };
+    }
+  }
+  return { turns, lost: [] };
+}
+
+function sliceOf({ target }: Side, run: StandRun, pair: number, position: number): ResultSlice {
+  const { outcome, before, after } = run;
+  const { target: engine, workload } = target.plan;
+  const serverCpuMs = cpuBetween(before, after);
+  const headline = outcome.operations.filter(({ name }) => isHeadline(workload, name));
+  return describeSlice({
+    target: engine.name,
     pair,
     position,
     seconds: outcome.elapsedMs / 1000,
-    requests: outcome.operations.reduce((sum, { succeeded }) => sum + succeeded, 0),
+    requests: headline.reduce((sum, { succeeded }) => sum + succeeded, 0),
     errors: outcome.operations.reduce((sum, { failed }) => sum + failed, 0),
+    headline: headline.map(({ name }) => name),
     commands: Object.fromEntries(
       outcome.operations.map(({ name, succeeded, failed, histogram }) => [
         name,
@@ -164,7 +188,6 @@ async function runSlice(
     clientCpuS: outcome.client.cpuMs / 1000,
     serverCpuS: serverCpuMs === null ? null : serverCpuMs / 1000,
   });
-  return { outcome, slice };
 }
 
 interface SideFacts {
@@ -172,31 +195,40 @@ interface SideFacts {
   readonly done: number;
   readonly stealShare: number | null;
   readonly turns: Turns;
+  readonly lost: readonly string[];
 }
 
 function describeSide(
-  { target, facts, fill, first, outcomes, slices }: Side,
-  after: ServerReading,
-  { pairId, done, stealShare, turns }: SideFacts,
+  { target, stand, runs, slices }: Side,
+  { pairId, done, stealShare, turns, lost }: SideFacts,
 ): BenchResult {
-  const { plan, twinOf, pinning } = target;
+  const outcome = joinOutcomes(runs.map((run) => run.outcome));
   const isPartial = done < turns.pairs;
-  const outcome = joinOutcomes(outcomes);
-  const result = describeRun({
-    plan,
-    facts,
+  const result = stand.describe({
     outcome: { ...outcome, endedBy: isPartial ? "interrupted" : outcome.endedBy },
-    fill,
+    lost,
     // Between its slices a server may work for a twin: only what the slices cost counts.
-    before: { ...first, cpuMs: 0 },
-    after: { ...after, cpuMs: cpuOf(slices) },
-    environment: readEnvironment({ pinning, agents: [], stealShare }),
+    ...costOf(runs, slices),
+    stealShare,
   });
   return {
     ...result,
     pair_id: pairId,
-    config: { ...result.config, twin_of: twinOf, pairs: done, slice_ms: turns.sliceMs },
+    config: { ...result.config, twin_of: target.twinOf, pairs: done, slice_ms: turns.sliceMs },
     stats: { ...result.stats, slices },
+  };
+}
+
+/** From the first slice to the last one, but with the processor time of the slices alone. */
+function costOf(
+  runs: readonly StandRun[],
+  slices: readonly ResultSlice[],
+): { readonly before: ServerReading; readonly after: ServerReading } {
+  const [first, last] = [runs[0], runs.at(-1)];
+  if (first === undefined || last === undefined) throw new Error("a side has a slice");
+  return {
+    before: { ...first.before, cpuMs: 0 },
+    after: { ...last.after, cpuMs: cpuOf(slices) },
   };
 }
 

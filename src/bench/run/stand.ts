@@ -1,7 +1,7 @@
 /** A target that is ready to be measured: keys made, connections open, meters attached. */
 import { KurobeError } from "../../core/errors.ts";
 import { Lifetime } from "../../core/lifetime.ts";
-import { type AgentsPlan, openAgentsCrew } from "../crew/agents-crew.ts";
+import { type Agents } from "../crew/agents-crew.ts";
 import { type Crew, soloCrew } from "../crew/crew.ts";
 import { openThreadCrew } from "../crew/thread.ts";
 import { cleanKeys, fillKeys } from "../load/fill.ts";
@@ -32,8 +32,8 @@ export interface StandOptions {
   readonly onFill: (done: number, total: number) => void;
   /** How the server is bound to processors, where we know. */
   readonly pinning: string | null;
-  /** Who carries the load instead of this process. */
-  readonly agents?: AgentsPlan | undefined;
+  /** Who carries the load instead of this process; they stay the caller's. */
+  readonly agents?: Agents | undefined;
 }
 
 interface StandParts {
@@ -44,6 +44,7 @@ interface StandParts {
   readonly listeners: Listeners | undefined;
   readonly fill: LoadOutcome | undefined;
   readonly crew: Crew;
+  /** Machines that carry the load. */
   readonly agents: readonly string[];
   readonly pinning: string | null;
 }
@@ -66,7 +67,7 @@ export class Stand implements AsyncDisposable {
     const { workload, target } = plan;
     await using opening = new Lifetime();
     const facts = await readServerFacts(target);
-    const load = opening.own(await openLoad(plan));
+    const load = opening.own(await Load.open(loadOptions(plan)));
     const meter = opening.own(await ServerMeter.open(load.nodes));
     const listeners = await Listeners.open(load.nodes, workload);
     if (listeners !== undefined) opening.own(listeners);
@@ -75,18 +76,19 @@ export class Stand implements AsyncDisposable {
     const fill = plan.isFilled
       ? await fillKeys(load, workload, { signal, onProgress: onFill })
       : undefined;
-    const { crew, agents } = await openCrew(plan, load, options.agents);
-    opening.own(crew);
+    const crew = opening.own(await openCrew(plan, load, options.agents));
+    const agents = options.agents?.names ?? [];
     const parts = { plan, facts, load, meter, listeners, fill, crew, agents, pinning };
     return new Stand(parts, opening.move());
   }
 
   /** What is sent here counts for nothing. */
-  async warmUp(run: RunOptions): Promise<void> {
+  async warmUp(run: RunOptions): Promise<LoadOutcome> {
     const { crew, listeners } = this.#parts;
-    const { insertEnds } = await crew.run(run);
+    const { outcome, insertEnds } = await crew.run(run);
     this.#insertEnds = insertEnds;
     await listeners?.quiet();
+    return outcome;
   }
 
   /** Interrupted, it gives what there is. */
@@ -94,7 +96,10 @@ export class Stand implements AsyncDisposable {
     const { crew, listeners, meter, plan } = this.#parts;
     const timeBefore = readMachineTime();
     const before = await meter.read();
-    const course = new CpuCourse(meter, Math.min(run.intervalMs, 1000));
+    // A run of one interval has no course.
+    const course = Number.isFinite(run.intervalMs)
+      ? new CpuCourse(meter, Math.min(run.intervalMs, 1000))
+      : undefined;
     listeners?.begin(performance.now());
     const { outcome, insertEnds, lost } = await crew.run({
       ...run,
@@ -105,10 +110,10 @@ export class Stand implements AsyncDisposable {
     });
     this.#insertEnds = insertEnds;
     const heard = listeners === undefined ? outcome : await listeners.heard(outcome, plan.workload);
-    const serverLooks = await course.finish();
+    const serverLooks = await course?.finish();
     const after = await meter.read();
     const stealShare = stealBetween(timeBefore, readMachineTime());
-    return { outcome: heard, lost, before, after, serverLooks, stealShare };
+    return { outcome: heard, lost, before, after, serverLooks: serverLooks ?? [], stealShare };
   }
 
   /** `pace` is the run's, where it is another than the plan's. */
@@ -130,23 +135,14 @@ export class Stand implements AsyncDisposable {
   }
 }
 
-export async function openLoad(plan: RunPlan): Promise<Load> {
-  return await Load.open(loadOptions(plan));
-}
-
 /**
  * Threads and agents have connections of their own; `load` then only makes the keys and deletes
  * them.
  */
-async function openCrew(
-  plan: RunPlan,
-  load: Load,
-  agents: AgentsPlan | undefined,
-): Promise<{ readonly crew: Crew; readonly agents: readonly string[] }> {
-  const options = loadOptions(plan);
-  if (agents !== undefined) return await openAgentsCrew(agents, options, plan.workers);
-  const crew = plan.workers === 1 ? soloCrew(load) : await openThreadCrew(options, plan.workers);
-  return { crew, agents: [] };
+async function openCrew(plan: RunPlan, load: Load, agents: Agents | undefined): Promise<Crew> {
+  const { workers } = plan;
+  if (agents !== undefined) return await agents.openCrew(loadOptions(plan), workers);
+  return workers === 1 ? soloCrew(load) : await openThreadCrew(loadOptions(plan), workers);
 }
 
 function loadOptions(plan: RunPlan): LoadOptions {

@@ -18,8 +18,11 @@ export interface TurnsWanted {
   readonly measuredMs?: number | undefined;
 }
 
+/** Who carries the load: threads and machines start within a millisecond or some of each other. */
+export type Carrier = "thread" | "threads" | "agents";
+
 const MEASURED_MS = 10_000;
-const SHORTEST_MS = 25;
+const SHORTEST_MS = { thread: 25, threads: 50, agents: 200 } as const;
 /** A closed loop fills and drains its connections in every slice. */
 const LONGEST_CLOSED_MS = 100;
 const LONGEST_MS = 2000;
@@ -30,10 +33,17 @@ const OPERATIONS_AT_A_RATE = 1100;
 const PAIRS_OF_LONGEST = 10;
 
 /** `perSecond` is what the slowest target did in its warm-up: 0 where there was none. */
-export function turnsFor(wanted: TurnsWanted, pace: Pace, perSecond: number): Turns {
+export function turnsFor(
+  wanted: TurnsWanted,
+  pace: Pace,
+  perSecond: number,
+  carrier: Carrier = "thread",
+): Turns {
   const measuredMs = wanted.measuredMs ?? MEASURED_MS;
-  const sliceMs = wanted.sliceMs ?? sliceMsFor(pace, perSecond);
-  const pairs = Math.ceil(measuredMs / Math.min(sliceMs, LONGEST_CLOSED_MS));
+  const shortestMs = SHORTEST_MS[carrier];
+  const sliceMs = wanted.sliceMs ?? Math.max(shortestMs, sliceMsFor(pace, perSecond));
+  const countedMs = Math.min(sliceMs, Math.max(shortestMs, LONGEST_CLOSED_MS));
+  const pairs = Math.ceil(measuredMs / countedMs);
   return { sliceMs, pairs: wanted.pairs ?? Math.max(PAIRS_OF_LONGEST, pairs) };
 }
 
@@ -43,5 +53,5 @@ function sliceMsFor(pace: Pace, perSecond: number): number {
   const needed = isClosed ? OPERATIONS_A_SLICE : OPERATIONS_AT_A_RATE;
   const longestMs = isClosed ? LONGEST_CLOSED_MS : LONGEST_MS;
   const neededMs = rate > 0 ? Math.ceil((needed / rate) * 1000) : longestMs;
-  return Math.min(longestMs, Math.max(SHORTEST_MS, neededMs));
+  return Math.min(longestMs, neededMs);
 }

@@ -63,4 +63,9 @@ export interface Workload {
 /** What results call the way of a message from its publisher to one subscriber. */
 export const DELIVERY = "DELIVERY";
 
+/** Whether the figures of a run are those of this operation, too: of pub/sub, what arrives. */
+export function isHeadline({ audience }: Workload, operation: string): boolean {
+  return audience === undefined || operation === DELIVERY;
+}
+
 export const DIGITS = 12;

@@ -100,7 +100,43 @@ describe("kurobe bench compare", () => {
     }
   }, 120_000);
 
+  it("loads all targets from several threads", async () => {
+    const { results } = await compare(...STARTED, "--threads", "3", "-c", "10", "--no-output");
+    for (const result of results) {
+      checkResult(result, result.config.name);
+      const { config, stats, errors, histogram } = result;
+      expect([config.workers, config.connections, errors.samples]).toEqual([3, 10, []]);
+      expect(stats.slices.map(({ pair }) => pair)).toEqual([...Array(10).keys()]);
+      const inSlices = stats.slices.reduce((sum, { requests }) => sum + requests, 0);
+      expect([inSlices, histogram.all.count]).toEqual([stats.requests, stats.requests]);
+    }
+  }, 120_000);
+
+  it("holds publishing and subscribing against each other, by what arrives", async () => {
+    await using first = await startServer("redis");
+    await using second = await startServer("valkey");
+    const targets = [first, second].map(({ target }) => `${target.name}=${showTarget(target)}`);
+    const words = ["--pubsub", "--subscribers", "6", "--channels", "2", "--publishers", "3"];
+    const { results, comparisons } = await compare(...targets, ...words, "--no-output");
+    const rows = comparisons.flatMap((each) => each.rows);
+    expect(rows.find(({ metric }) => metric === "throughput")).toMatchObject({ command: null });
+    expect(new Set(rows.map(({ command }) => command))).toEqual(new Set([null, "PUBLISH"]));
+    // The twin listens on the first server, too: nobody hears what the other is told.
+    expect(new Set(results.map(({ config }) => config.workload["prefix"])).size).toBe(3);
+    for (const { config, stats, errors } of results) {
+      expect([config.connections, errors.samples]).toEqual([3, []]);
+      const { PUBLISH: published, DELIVERY: delivered } = stats.by_command;
+      expect(delivered?.requests).toBe(6 * (published?.requests ?? 0));
+      expect(stats.slices.reduce((sum, { requests }) => sum + requests, 0)).toBe(
+        delivered?.requests,
+      );
+    }
+  }, 120_000);
+
   it.each([
+    [[...STARTED, "--pubsub", "--threads", "2"], /--pubsub goes on in one thread/],
+    [[...STARTED, "--channels", "2"], /--channels belongs to --pubsub/],
+    [[...STARTED, "--threads", "51"], /51 threads are more than the 50 connections/],
     [["--start", "redis"], /A comparison needs two engines/],
     [[...STARTED, "--sizes", "10"], /add --structures/],
     [[...STARTED, "--ycsb", "x"], /--workloads x is none of YCSB's/],

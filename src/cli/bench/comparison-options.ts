@@ -6,7 +6,7 @@ import { type Workload } from "../../bench/workload/workload.ts";
 import { type Lifetime } from "../../core/lifetime.ts";
 import { type OptionSpecs, type OptionValues } from "../command.ts";
 import { type Terminal } from "../terminal.ts";
-import { LOAD_OPTIONS, type LoadPlan, readPace } from "./load-options.ts";
+import { LOAD_OPTIONS, type LoadPlan, readPace, readThreads } from "./load-options.ts";
 import { readCount, readLengthMs, usage } from "./read-options.ts";
 import { type OpenTarget } from "./target-options.ts";
 import {
@@ -16,14 +16,18 @@ import {
   readStructurePlans,
   readYcsbPlans,
   STRUCTURE_OPTIONS,
+  PUBSUB_OPTIONS,
+  readPubsubPlan,
   type WorkloadPlan,
 } from "./workload-options.ts";
 
-const { connections, pipeline, rate, arrival, timeout, seed } = LOAD_OPTIONS;
+const { connections, threads, agents, pipeline, rate, arrival, timeout, seed } = LOAD_OPTIONS;
 const { sizes, only, each } = STRUCTURE_OPTIONS;
 
 export const COMPARED_LOAD_OPTIONS = {
   connections,
+  threads,
+  agents,
   pipeline,
   rate,
   arrival,
@@ -49,6 +53,8 @@ export const COMPARED_WORKLOAD_OPTIONS = {
     isMultiple: true,
     prose: "Compare a workload of your own, as in kurobe bench run; may be given several times.",
   },
+  pubsub: { kind: "switch", prose: "Compare publishing and subscribing." },
+  ...PUBSUB_OPTIONS,
 } as const satisfies OptionSpecs;
 
 type WorkloadOptions = OptionValues<typeof COMPARED_WORKLOAD_OPTIONS>;
@@ -59,12 +65,15 @@ export async function readComparedWorkloads(
   terminal: Terminal,
 ): Promise<readonly WorkloadPlan[]> {
   const prefix = `kurobe:${randomBytes(4).toString("hex")}:`;
-  const { structures, ycsb, workload: files } = options;
-  const hasOthers = structures !== undefined || ycsb !== undefined || files.length > 0;
+  const { structures, ycsb, workload: files, pubsub } = options;
+  const hasOthers = structures !== undefined || ycsb !== undefined || files.length > 0 || pubsub;
   const forStructures = options.each || (options.sizes ?? options.only) !== undefined;
   if (structures === undefined && forStructures) {
     throw usage("--sizes, --only and --each belong to data structures: add --structures");
   }
+  const forPubsub = Object.keys(PUBSUB_OPTIONS) as (keyof typeof PUBSUB_OPTIONS)[];
+  const stray = forPubsub.find((name) => options[name] !== undefined);
+  if (!pubsub && stray !== undefined) throw usage(`--${stray} belongs to --pubsub: add it`);
   const custom: WorkloadPlan[] = [];
   for (const file of files) custom.push(await readCustomPlan(file, prefix, terminal));
   return [
@@ -72,6 +81,7 @@ export async function readComparedWorkloads(
     ...(structures === undefined ? [] : await readStructurePlans(options, prefix)),
     ...(ycsb === undefined ? [] : await readYcsbPlans(ycsb, options.keys, prefix)),
     ...custom,
+    ...(pubsub ? [await readPubsubPlan(options, prefix)] : []),
   ];
 }
 
@@ -82,7 +92,7 @@ export function readComparedLoad(
   return {
     connections: readCount("connections", options.connections ?? "50", 1, 10_000),
     depth: readCount("pipeline", options.pipeline ?? "1", 1, 10_000),
-    workers: 1,
+    workers: readThreads(options),
     pace: readPace(options),
     durationMs: Number.POSITIVE_INFINITY,
     requests: Number.POSITIVE_INFINITY,
@@ -144,8 +154,13 @@ export function pairedTargets(
   load: LoadPlan,
   chosen: WorkloadPlan,
 ): readonly PairedTarget[] {
-  return lanes.map(({ target, pinning, twinOf, sharesKeys }) => {
+  return lanes.map(({ target, pinning, twinOf, sharesKeys }, index) => {
     const plan = { ...load, ...chosen, target };
+    if (chosen.workload.audience !== undefined) {
+      // Who listens on one server must not hear what others there are told.
+      const prefix = `${chosen.workload.prefix}${index}:`;
+      return { plan: { ...plan, workload: { ...chosen.workload, prefix } }, twinOf, pinning };
+    }
     if (!sharesKeys) return { plan, twinOf, pinning };
     // Keys made during the run would be there already when the twin makes the same ones.
     const workload = makesKeys(chosen.workload)

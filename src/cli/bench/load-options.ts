@@ -152,7 +152,11 @@ export function readSweep(options: LoadOptionValues): SweepPlan | undefined {
   return { ...rates, ...SWEEP_STEPS, maxP99Ms: readLengthMs("max-p99", maxP99 ?? "10ms") };
 }
 
-function readThreads({ threads = "1", connections = "50", agents }: LoadOptionValues): number {
+export function readThreads({
+  threads = "1",
+  connections = "50",
+  agents,
+}: Pick<LoadOptionValues, "threads" | "connections" | "agents">): number {
   const count = readCount("threads", threads, 1, 256);
   const machines = agents?.split(",").length ?? 1;
   if (count * machines <= readCount("connections", connections, 1, 10_000)) return count;
@@ -166,7 +170,7 @@ export const TOKEN_VARIABLE = "KUROBE_BENCH_TOKEN";
 
 /** Undefined without `--agents`. */
 export function readAgents(
-  { agents }: LoadOptionValues,
+  { agents }: Pick<LoadOptionValues, "agents">,
   { environment }: Terminal,
 ): AgentsPlan | undefined {
   if (agents === undefined) return undefined;

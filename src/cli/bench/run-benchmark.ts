@@ -1,6 +1,13 @@
 /** Measures one workload on each target in turn, with a live bar, and says what came out. */
 import { join, resolve } from "node:path";
-import { measure, type MeasureStep, sweep, type SweepStep } from "../../bench/bench.ts";
+import {
+  measure,
+  type MeasureOptions,
+  type MeasureStep,
+  sweep,
+  type SweepStep,
+} from "../../bench/bench.ts";
+import { Agents } from "../../bench/crew/agents-crew.ts";
 import { type RunPlan } from "../../bench/run/run-plan.ts";
 import { writeResult } from "../../bench/result/result-file.ts";
 import { type BenchResult } from "../../bench/result/result.ts";
@@ -29,13 +36,14 @@ export interface BenchmarkRun {
  */
 export async function runBenchmark(run: BenchmarkRun): Promise<void> {
   const { targets, plans, terminal, output } = run;
+  await using agents = await openAgents(run);
   const all: BenchResult[] = [];
   const files: string[] = [];
   for (const plan of plans) {
     const results: BenchResult[] = [];
     for (const { target, pinning } of targets) {
       if (terminal.signal.aborted) break;
-      const result = await measureShown({ ...plan, target }, pinning, run);
+      const result = await measureShown({ ...plan, target }, { pinning, agents }, run);
       results.push(result);
       files.push(...(await writeFiles(result, run)));
     }
@@ -51,6 +59,11 @@ export async function runBenchmark(run: BenchmarkRun): Promise<void> {
   throw new KurobeError("KRB_BENCH_INCOMPLETE", message);
 }
 
+async function openAgents({ options, terminal }: BenchmarkRun): Promise<Agents | undefined> {
+  const wanted = readAgents(options, terminal);
+  return wanted === undefined ? undefined : await Agents.open(wanted);
+}
+
 async function writeFiles(
   result: BenchResult,
   { options, terminal }: BenchmarkRun,
@@ -64,12 +77,11 @@ async function writeFiles(
 
 async function measureShown(
   plan: RunPlan,
-  pinning: string | null,
+  on: Pick<MeasureOptions, "pinning" | "agents">,
   { options, terminal, output }: BenchmarkRun,
 ): Promise<BenchResult> {
   using progress = output.progress(`${plan.workload.name} ${plan.target.name}`);
-  const agents = readAgents(options, terminal);
-  const shared = { signal: terminal.signal, pinning, agents };
+  const shared = { ...on, signal: terminal.signal };
   const search = readSweep(options);
   if (search === undefined) {
     return await measure(plan, { ...shared, onStep: (step) => showStep(progress, step) });

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { type Agents } from "../../bench/crew/agents-crew.ts";
 import { type Comparison, type ComparisonRow } from "../../bench/compare/comparison.ts";
 import { sentenceOf, shareText } from "../../bench/compare/sentence.ts";
 import { conclusionsOf } from "../../bench/report/conclusions.ts";
@@ -21,6 +22,7 @@ import { resultName } from "./result-name.ts";
 export interface ComparisonRun extends TurnsWanted {
   /** The targets of each workload; workloads run one after the other. */
   readonly workloads: readonly (readonly PairedTarget[])[];
+  readonly agents?: Agents | undefined;
   readonly seed: number;
   readonly minEffect: number;
   /** Folder of result files; null for none. */
@@ -62,7 +64,7 @@ export async function runComparison(run: ComparisonRun): Promise<void> {
 }
 
 async function runShown(
-  { workloads, pairs, sliceMs, measuredMs, seed, terminal, output }: ComparisonRun,
+  { workloads, agents, pairs, sliceMs, measuredMs, seed, terminal, output }: ComparisonRun,
   targets: readonly PairedTarget[],
   pairId: string,
   index: number,
@@ -72,6 +74,7 @@ async function runShown(
   using progress = output.progress(many);
   return await runPairs({
     targets,
+    agents,
     pairs,
     sliceMs,
     measuredMs,
@@ -79,10 +82,8 @@ async function runShown(
     pairId,
     signal: terminal.signal,
     onFill: (name, done, total) => {
-      progress.update({
-        done: 0,
-        text: `making keys of ${name}, ${showCount(done)} of ${showCount(total)}`,
-      });
+      const keys = total === 0 ? "" : `, ${showCount(done)} of ${showCount(total)}`;
+      progress.update({ done: 0, text: `making keys of ${name}${keys}` });
     },
     onPair: (done, total, slices) => {
       const rates = slices

@@ -135,6 +135,44 @@ export async function readStructurePlans(
   });
 }
 
+export const PUBSUB_OPTIONS = {
+  publishers: { kind: "text", value: "n", prose: "Connections that publish.", defaultProse: "10" },
+  subscribers: { kind: "text", value: "n", prose: "Connections that listen.", defaultProse: "10" },
+  channels: { kind: "text", value: "n", prose: "Channels.", defaultProse: "1" },
+  subscriptions: {
+    kind: "text",
+    value: "n",
+    prose: "Channels that each subscriber listens to.",
+    defaultProse: "all of them",
+  },
+  "message-size": {
+    kind: "text",
+    value: "n",
+    prose: "Bytes of a message, 12 of which hold the time.",
+    defaultProse: "64",
+  },
+} as const satisfies OptionSpecs;
+
+/** Publishers and subscribers share one thread, so that one clock measures both. */
+export async function readPubsubPlan(
+  options: OptionValues<typeof PUBSUB_OPTIONS>,
+  prefix: string,
+): Promise<WorkloadPlan & Pick<RunPlan, "connections" | "workers" | "isFilled" | "isCleaned">> {
+  const { LEAST_MESSAGE_BYTES, pubsubWorkload } = await import("../../bench/workload/pubsub.ts");
+  const size = options["message-size"] ?? "64";
+  const channels = readCount("channels", options.channels ?? "1", 1, 100_000);
+  const workload = pubsubWorkload({
+    channels,
+    subscribers: readCount("subscribers", options.subscribers ?? "10", 1, 10_000),
+    subscriptions: readCount("subscriptions", options.subscriptions ?? String(channels)),
+    messageBytes: readCount("message-size", size, LEAST_MESSAGE_BYTES, 1_000_000),
+    prefix,
+  });
+  const connections = readCount("publishers", options.publishers ?? "10", 1, 10_000);
+  const shared = { connections, workers: 1, isFilled: false, isCleaned: false };
+  return { workload, kind: "pubsub", labels: {}, ...shared };
+}
+
 export async function readYcsbPlans(
   letters: string | undefined,
   keys: string | undefined,

@@ -4,7 +4,7 @@ import { KurobeError } from "../../core/errors.ts";
 import { isLoopback } from "../../serve/serve-settings.ts";
 import { TOKEN_VARIABLE } from "../bench/load-options.ts";
 import { defineCommand } from "../command.ts";
-import { showCount } from "../figures.ts";
+import { showCount, showMany } from "../figures.ts";
 import { type Output } from "../output.ts";
 import { type AgentEvent } from "../../bench/crew/agent.ts";
 
@@ -49,12 +49,13 @@ export const benchAgent = defineCommand({
       );
     }
     const token = given === "" ? randomBytes(16).toString("hex") : given;
+    const shown = new EventLines(output);
     await using agent = await openAgent({
       address,
       token,
       identity: ownIdentity(),
       now: () => Date.now(),
-      onEvent: (event) => showEvent(event, output),
+      onEvent: (event) => shown.show(event),
     });
     const place = showAgentAddress(agent.address);
     output.json({ address: place, token: given === "" ? token : null });
@@ -67,27 +68,50 @@ export const benchAgent = defineCommand({
   },
 });
 
-function showEvent(event: AgentEvent, output: Output): void {
-  switch (event.kind) {
-    case "coordinator":
-      output.line(`${event.from} ${event.isThere ? "has come" : "has gone"}`);
-      return;
-    case "refused":
-      output.line(`${event.from} was refused: ${event.why}`);
-      return;
-    case "report":
-      showReport(event.report, output);
-  }
-}
+/** A line for each event; slices of a comparison, of which there are hundreds, share one. */
+class EventLines {
+  readonly #output: Output;
+  #slices = 0;
+  #operations = 0;
 
-function showReport(
-  report: Extract<AgentEvent, { readonly kind: "report" }>["report"],
-  output: Output,
-): void {
-  if (report.kind === "failed") output.line(`${report.code} ${report.message}`);
-  if (report.kind !== "finished") return;
-  const { operations, elapsedMs, endedBy } = report.result.outcome;
-  const done = operations.reduce((sum, { succeeded }) => sum + succeeded, 0);
-  const seconds = (elapsedMs / 1000).toFixed(1);
-  output.line(`${showCount(done)} operations in ${seconds} s, ended by ${endedBy}`);
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  show(event: AgentEvent): void {
+    switch (event.kind) {
+      case "coordinator":
+        this.#showSlices();
+        this.#output.line(`${event.from} ${event.isThere ? "has come" : "has gone"}`);
+        return;
+      case "refused":
+        this.#output.line(`${event.from} was refused: ${event.why}`);
+        return;
+      case "report":
+        this.#showReport(event);
+    }
+  }
+
+  #showReport({ report, isSlice }: Extract<AgentEvent, { readonly kind: "report" }>): void {
+    if (report.kind === "failed") this.#output.line(`${report.code} ${report.message}`);
+    if (report.kind === "closed") this.#showSlices();
+    if (report.kind !== "finished") return;
+    const { operations, elapsedMs, endedBy } = report.result.outcome;
+    const done = operations.reduce((sum, { succeeded }) => sum + succeeded, 0);
+    if (isSlice) {
+      this.#slices += 1;
+      this.#operations += done;
+      return;
+    }
+    const seconds = (elapsedMs / 1000).toFixed(1);
+    this.#output.line(`${showCount(done)} operations in ${seconds} s, ended by ${endedBy}`);
+  }
+
+  #showSlices(): void {
+    if (this.#slices === 0) return;
+    const slices = showMany(this.#slices, "slice");
+    this.#output.line(`${showCount(this.#operations)} operations in ${slices} of a comparison`);
+    this.#slices = 0;
+    this.#operations = 0;
+  }
 }

@@ -2,7 +2,8 @@
 import { Lifetime } from "../../core/lifetime.ts";
 import { COMPARED_LOAD_OPTIONS, COMPARED_WORKLOAD_OPTIONS } from "../bench/comparison-options.ts";
 import { OPEN_OPTION } from "../bench/open-page.ts";
-import { readCount, readLengthMs, readShare } from "../bench/read-options.ts";
+import { readAgents } from "../bench/load-options.ts";
+import { readCount, readLengthMs, readShare, usage } from "../bench/read-options.ts";
 import { TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
 import { defineCommand } from "../command.ts";
 
@@ -18,6 +19,7 @@ export const benchCompare = defineCommand({
     "Without more it compares keys and values. --structures, --ycsb and --workload compare many operations in one " +
       "go, workload after workload; chance is corrected for over all of them, and the report has a map by structure " +
       "and size. With --rate operations are due at fixed times, and latencies from then are compared.",
+    "Servers that are faster than one thread of the client need more: --threads, or --agents on other machines.",
     "Writes a result file for each workload and target, and a report beside them. No CONFIG command is needed.",
   ],
   positionals: [TARGET_POSITIONAL],
@@ -87,6 +89,7 @@ export const benchCompare = defineCommand({
   run: async ({ options, positionals, terminal, output }) => {
     const { openLanes, pairedTargets, readComparedLoad, readComparedWorkloads } =
       await import("../bench/comparison-options.ts");
+    const { Agents } = await import("../../bench/crew/agents-crew.ts");
     const { openTargets } = await import("../bench/target-options.ts");
     const { runComparison } = await import("../bench/run-comparison.ts");
     const chosen = await readComparedWorkloads(options, terminal);
@@ -105,11 +108,16 @@ export const benchCompare = defineCommand({
       output,
     };
     await using lifetime = new Lifetime();
+    const wanted = readAgents(options, terminal);
+    if (options.pubsub && (load.workers > 1 || wanted !== undefined)) {
+      throw usage("--pubsub goes on in one thread: leave out --threads and --agents");
+    }
+    const agents = wanted === undefined ? undefined : lifetime.own(await Agents.open(wanted));
     const { targets } = lifetime.own(await openTargets(options, positionals, terminal));
     const twinEngine = positionals.length > 0 ? undefined : options.start?.split(",")[0];
     const lanes = await openLanes(targets, twinEngine, lifetime);
     const workloads = chosen.map((each) => pairedTargets(lanes, load, each));
-    await runComparison({ ...shared, workloads });
+    await runComparison({ ...shared, workloads, agents });
   },
 });
 

@@ -57,6 +57,8 @@ export const benchDemo = defineCommand({
 
 const NO_LOAD_OPTIONS: OptionValues<typeof COMPARED_LOAD_OPTIONS> = {
   connections: undefined,
+  threads: undefined,
+  agents: undefined,
   pipeline: undefined,
   rate: undefined,
   arrival: undefined,

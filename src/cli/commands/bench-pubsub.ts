@@ -5,8 +5,8 @@ import {
   readLoadPlan,
   readPrefix,
 } from "../bench/load-options.ts";
-import { readCount } from "../bench/read-options.ts";
 import { openTargets, TARGET_OPTIONS, TARGET_POSITIONAL } from "../bench/target-options.ts";
+import { PUBSUB_OPTIONS } from "../bench/workload-options.ts";
 import { defineCommand } from "../command.ts";
 
 /** Publishers on other machines would write times of other clocks into their messages. */
@@ -35,32 +35,8 @@ export const benchPubsub = defineCommand({
   ],
   positionals: [TARGET_POSITIONAL],
   options: {
-    publishers: {
-      kind: "text",
-      value: "n",
-      prose: "Connections that publish.",
-      defaultProse: "10",
-    },
-    subscribers: {
-      kind: "text",
-      value: "n",
-      prose: "Connections that listen.",
-      defaultProse: "10",
-    },
-    channels: { kind: "text", value: "n", prose: "Channels.", defaultProse: "1" },
-    subscriptions: {
-      kind: "text",
-      value: "n",
-      prose: "Channels that each subscriber listens to.",
-      defaultProse: "all of them",
-    },
-    "message-size": {
-      kind: "text",
-      short: "s",
-      value: "n",
-      prose: "Bytes of a message, 12 of which hold the time.",
-      defaultProse: "64",
-    },
+    ...PUBSUB_OPTIONS,
+    "message-size": { ...PUBSUB_OPTIONS["message-size"], short: "s" },
     ...{ pipeline, rate, arrival, duration, requests, warmup, timeout, seed, prefix },
     ...{ output: folder, "no-output": noOutput },
     ...TARGET_OPTIONS,
@@ -76,25 +52,12 @@ export const benchPubsub = defineCommand({
     },
   ],
   run: async ({ options, positionals, terminal, output }) => {
-    const { LEAST_MESSAGE_BYTES, pubsubWorkload } = await import("../../bench/workload/pubsub.ts");
     const { runBenchmark } = await import("../bench/run-benchmark.ts");
+    const { readPubsubPlan } = await import("../bench/workload-options.ts");
     const load = { ...UNUSED, ...options, connections: options.publishers ?? "10" };
-    const channels = readCount("channels", options.channels ?? "1", 1, 100_000);
-    const workload = pubsubWorkload({
-      channels,
-      subscribers: readCount("subscribers", options.subscribers ?? "10", 1, 10_000),
-      subscriptions: readCount("subscriptions", options.subscriptions ?? String(channels)),
-      messageBytes: readCount(
-        "message-size",
-        options["message-size"] ?? "64",
-        LEAST_MESSAGE_BYTES,
-        1_000_000,
-      ),
-      prefix: readPrefix(load),
-    });
-    const plan = readLoadPlan(load);
+    const chosen = await readPubsubPlan(options, readPrefix(load));
     await using opened = await openTargets(options, positionals, terminal);
-    const plans = [{ ...plan, workload, kind: "pubsub", labels: {} }];
+    const plans = [{ ...readLoadPlan(load), ...chosen }];
     await runBenchmark({ targets: opened.targets, plans, options: load, terminal, output });
   },
 });
