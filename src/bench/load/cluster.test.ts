@@ -93,6 +93,8 @@ describe.each(ENGINES)("%s", (engine) => {
     const outcome = await running;
     expect([outcome.samples, outcome.errors]).toEqual([[], {}]);
     expect(outcome.operations.map(({ misses }) => misses)).toEqual([0, 0, 0, 0]);
+    const mget = outcome.operations[2];
+    expect(mget?.elements).toBe((mget?.succeeded ?? Number.NaN) * 3);
     expect(outcome.moved).toBeGreaterThan(0);
     expect(outcome.asked).toBeGreaterThan(0);
     const succeeded = outcome.operations.reduce((sum, each) => sum + each.succeeded, 0);
@@ -101,6 +103,32 @@ describe.each(ENGINES)("%s", (engine) => {
     await cleanKeys(load, KV);
     expect(await sizes()).toBe(0);
   });
+});
+
+it("misses as many keys of MGETs as the nodes do, half of them where half are there", async () => {
+  const cluster = await startCluster("redis");
+  opened.push(cluster);
+  const { servers } = cluster;
+  const workload = kvWorkload({
+    ...{ mix: { mget: 1 }, keyCount: 2500, distribution: { kind: "uniform" }, ttlSeconds: 0 },
+    ...{ value: { kind: "fixed", bytes: 16 }, hitRatio: 0.5, batch: 10, prefix: "kurobe-test:" },
+  });
+  const load = await openLoad(servers, workload);
+  await fillKeys(load, workload);
+  for (const server of servers) await ask(server, "CONFIG", "RESETSTAT");
+  const outcome = await load.run({
+    pace: { kind: "closed" },
+    durationMs: 60_000,
+    requests: 5000,
+    intervalMs: 100,
+  });
+  expect([outcome.samples, outcome.errors]).toEqual([[], {}]);
+  const infos = await Promise.all(servers.map((server) => ask(server, "INFO", "stats")));
+  const missed = infos.map((info) => Number(/keyspace_misses:(\d+)/.exec(String(info))?.[1]));
+  const [{ elements, misses } = { elements: 0, misses: 0 }] = outcome.operations;
+  expect(elements).toBe(50_000);
+  expect(misses).toBe(missed.reduce((sum, each) => sum + each, 0));
+  expect(misses / elements).toBeCloseTo(0.5, 1);
 });
 
 it("sends whole transactions again, and keeps the schedule of an open loop", async () => {

@@ -3,7 +3,7 @@
  * good, ASK for this once. Connections of their own, since a lane's replies belong to its batch.
  */
 import { type Connection, openConnection } from "../resp/connection.ts";
-import { ReplyCounter } from "../resp/reply-counter.ts";
+import { ReplyCounter, ReplyKind, type ReplySink } from "../resp/reply-counter.ts";
 import { commandSpans } from "../resp/command-span.ts";
 import { encodeCommand } from "../resp/encode.ts";
 import { showAddress, type Target, targetAt } from "../target/target.ts";
@@ -20,7 +20,7 @@ export interface Errand {
   /** A copy: the lane's buffer is used again. */
   readonly bytes: Buffer;
   readonly replies: number;
-  readonly done: (kind: number) => void;
+  readonly done: (kind: number, inside?: Parameters<ReplySink["list"]>) => void;
   readonly failed: (text: string) => void;
   /** `connection_lost`, `connect_failed`: no reply will come. */
   readonly lost: (kind: string, text: string) => void;
@@ -89,6 +89,9 @@ class Courier {
     this.#counter = new ReplyCounter({
       reply: (kind, times) => {
         for (let time = 0; time < times; time++) this.#answered((errand) => errand.done(kind));
+      },
+      list: (...inside) => {
+        this.#answered((errand) => errand.done(ReplyKind.list, inside));
       },
       failed: (text) => this.#answered((errand) => errand.failed(text)),
     });

@@ -3,7 +3,7 @@
  * as they come, and when the last one is there the pacer decides what is next.
  */
 import { commandSpans } from "../resp/command-span.ts";
-import { ReplyCounter, type ReplySink } from "../resp/reply-counter.ts";
+import { ReplyCounter, ReplyKind, type ReplySink } from "../resp/reply-counter.ts";
 import { type Connection, type ConnectionTaker, openConnection } from "../resp/connection.ts";
 import { DirectWriter } from "../resp/direct-write.ts";
 import { type Target } from "../target/target.ts";
@@ -141,6 +141,11 @@ export class Lane implements ReplySink, ConnectionTaker {
     }
   }
 
+  list(elements: number, nulls: number, zeros: number): void {
+    this.#work?.tally.look(elements, nulls, zeros);
+    this.reply(ReplyKind.list, 1);
+  }
+
   #replyOne(kind: number): void {
     if (this.#redirect !== undefined) {
       this.#sendOn();
@@ -266,8 +271,9 @@ export class Lane implements ReplySink, ConnectionTaker {
     const errand: Errand = {
       bytes: Buffer.from(this.#batch.subarray(spans[from]?.start, spans.at(-1)?.end)),
       replies: this.#head - from,
-      done: (kind) => {
+      done: (kind, inside) => {
         settle(() => {
+          if (inside !== undefined) work.tally.look(...inside);
           if (!work.tally.accepts(operation, kind, 1)) return;
           const nowMs = performance.now();
           recorder.record(operation, nowMs - (intendedMs ?? sentMs), 1);

@@ -9,6 +9,9 @@ export interface OperationOutcome {
   readonly name: string;
   readonly succeeded: number;
   readonly failed: number;
+  /** Of lists with one value for each key asked for: all of them, where the operation has such. */
+  readonly elements: number;
+  /** Replies that mean that nothing was there, or elements that do. */
   readonly misses: number;
   readonly histogram: string;
 }
@@ -64,6 +67,7 @@ export function outcomeOf(recorder: Recorder, facts: OutcomeFacts): LoadOutcome 
       name,
       succeeded: recorder.succeeded[index] ?? 0,
       failed: recorder.failed[index] ?? 0,
+      elements: recorder.elements[index] ?? 0,
       misses: recorder.misses[index] ?? 0,
       histogram: encodeHistogram(recorder.latencies[index] ?? new LatencyHistogram()),
     })),
@@ -152,6 +156,7 @@ function mergeOperations(outcomes: readonly LoadOutcome[], index: number): Opera
     name: parts[0]?.name ?? "",
     succeeded: sum(({ succeeded }) => succeeded),
     failed: sum(({ failed }) => failed),
+    elements: sum(({ elements }) => elements),
     misses: sum(({ misses }) => misses),
     histogram: encodeHistogram(mergeHistograms(parts.map(({ histogram }) => histogram))),
   };

@@ -38,6 +38,8 @@ export class Recorder {
   readonly operations: readonly string[];
   readonly succeeded: Float64Array;
   readonly failed: Float64Array;
+  /** Of replies that are looked into: a list of values, one for each key asked for. */
+  readonly elements: Float64Array;
   readonly misses: Float64Array;
   /** From the intended time in an open loop, from sending in a closed one. */
   readonly latencies: readonly LatencyHistogram[];
@@ -64,6 +66,7 @@ export class Recorder {
     this.operations = operations;
     this.succeeded = new Float64Array(operations.length);
     this.failed = new Float64Array(operations.length);
+    this.elements = new Float64Array(operations.length);
     this.misses = new Float64Array(operations.length);
     this.latencies = operations.map(() => new LatencyHistogram());
     this.#current = operations.map(() => new LatencyHistogram());

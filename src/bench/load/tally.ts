@@ -2,6 +2,7 @@
  * Judges replies, and keeps those of one read until their common latency is known. All connections
  * of a run share it: what every read touches then stays in the processor's cache.
  */
+import { ReplyKind } from "../resp/reply-counter.ts";
 import { type CompiledOperation } from "../workload/compile.ts";
 import { type Recorder } from "./recorder.ts";
 
@@ -13,6 +14,10 @@ export class Tally {
   #total = 0;
   #operation = -1;
   #isMixed = false;
+  /** Of the list that is judged next. */
+  #elements = 0;
+  #nulls = 0;
+  #zeros = 0;
 
   constructor(operations: readonly CompiledOperation[], recorder: Recorder) {
     this.#recorder = recorder;
@@ -21,17 +26,35 @@ export class Tally {
     this.#counts = new Uint32Array(operations.length);
   }
 
+  /** What is in the list that `accepts` is asked about next. */
+  look(elements: number, nulls: number, zeros: number): void {
+    this.#elements = elements;
+    this.#nulls = nulls;
+    this.#zeros = zeros;
+  }
+
   /** Whether so many replies are of a kind that the operation has; counts misses and failures. */
   accepts(operation: number, kind: number, times: number): boolean {
     if (((this.#expect[operation] ?? 0) & kind) === 0) {
       this.#recorder.fail(operation, "unexpected_reply", describe(kind), times);
       return false;
     }
-    if (((this.#missOn[operation] ?? 0) & kind) !== 0) {
+    const missing = (this.#missOn[operation] ?? 0) & kind;
+    if (missing === ReplyKind.list) {
+      this.#lookInside(operation);
+    } else if (missing !== 0) {
       const { misses } = this.#recorder;
       misses[operation] = (misses[operation] ?? 0) + times;
     }
     return true;
+  }
+
+  /** Each element stands for one key that was asked for. */
+  #lookInside(operation: number): void {
+    const { elements, misses } = this.#recorder;
+    const isFlags = ((this.#missOn[operation] ?? 0) & ReplyKind.integer) !== 0;
+    elements[operation] = (elements[operation] ?? 0) + this.#elements;
+    misses[operation] = (misses[operation] ?? 0) + (isFlags ? this.#zeros : this.#nulls);
   }
 
   /** Operations that the read brought home. */

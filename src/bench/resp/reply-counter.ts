@@ -21,6 +21,11 @@ export const ReplyKind = {
 export interface ReplySink {
   /** So many of one kind, one after the other. */
   reply(kind: number, times: number): void;
+  /**
+   * A list that is not empty, in place of `reply`: its own elements (a map has two an entry), and
+   * how many of them are null or the integer 0. What lies deeper in it does not count.
+   */
+  list(elements: number, nulls: number, zeros: number): void;
   /** An error reply, its text clipped: `OOM command not allowed …`. */
   failed(text: string): void;
 }
@@ -30,6 +35,8 @@ const IN_LENGTH = 1;
 const IN_BYTES = 2;
 const IN_LINE = 3;
 const IN_ERROR = 4;
+/** The line of an integer that is an element: whether it is 0 matters. */
+const IN_INTEGER = 5;
 
 const MAX_ERROR_TEXT = 200;
 const LINE_FEED = 10;
@@ -79,8 +86,19 @@ export class ReplyCounter {
   #isPush = false;
   /** Whether the value being read is the reply itself, and not an element of it. */
   #isOuter = false;
+  /** Of the list that is the reply. */
+  #elements = 0;
+  #nulls = 0;
+  #zeros = 0;
+  /**
+   * What begins while no more values than these are needed is an element of the reply itself, and
+   * no element of a list in it.
+   */
+  #ownNeed = 0;
   /** An element of a transaction's reply may be an error, too. */
   #hasError = false;
+  /** Nothing more is known of the reply than its kind: it has no elements, and is no error. */
+  #isPlain = true;
   #errorText = "";
 
   constructor(sink: ReplySink) {
@@ -97,6 +115,7 @@ export class ReplyCounter {
     this.#state = AT_TYPE;
     this.#need = 0;
     this.#skip = 0;
+    this.#isPlain = true;
     this.#hasError = false;
     this.#errorText = "";
   }
@@ -107,10 +126,9 @@ export class ReplyCounter {
     while (at < end) {
       const state = this.#state;
       if (state === AT_TYPE) {
-        if (this.#need === 0) {
-          at = this.#readWhole(bytes, at, end);
-          if (at === end) return true;
-        }
+        at =
+          this.#need === 0 ? this.#readWhole(bytes, at, end) : this.#readElements(bytes, at, end);
+        if (at === end) return true;
         if (!this.#begin(bytes[at] ?? 0)) return false;
         at += 1;
       } else if (state === IN_LENGTH) {
@@ -134,8 +152,8 @@ export class ReplyCounter {
   }
 
   /**
-   * Texts, integers and statuses that lie whole in this read: nothing has to be remembered of them,
-   * and those of one kind are told at once. Gives where something else begins.
+   * Texts, nulls, integers and statuses that lie whole in this read: nothing has to be remembered
+   * of them, and those of one kind are told at once. Gives where something else begins.
    */
   #readWhole(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
@@ -159,20 +177,29 @@ export class ReplyCounter {
       let next = at + 1;
       let found: number = ReplyKind.text;
       if (type === DOLLAR) {
+        // As `endOfBulk` does it: a call is seen where one reply comes at a time.
         let size = 0;
         let digit = (bytes[next] ?? 0) - ZERO;
-        // A null has a minus here, and goes the long way.
         while (digit >= 0 && digit <= 9 && next < end) {
           size = size * 10 + digit;
           next += 1;
           digit = (bytes[next] ?? 0) - ZERO;
         }
-        if (next === at + 1 || bytes[next] !== CARRIAGE_RETURN) break;
-        next += size + 4;
+        if (next > at + 1 && bytes[next] === CARRIAGE_RETURN) {
+          next += size + 4;
+        } else if (next === at + 1 && bytes[next] === MINUS) {
+          found = ReplyKind.nil;
+          next += 4;
+        } else {
+          break;
+        }
       } else if (type === COLON || type === PLUS) {
         found = type === COLON ? ReplyKind.integer : ReplyKind.status;
         while (next < end && bytes[next] !== LINE_FEED) next += 1;
         next += 1;
+      } else if (type === UNDERSCORE) {
+        found = ReplyKind.nil;
+        next += 2;
       } else {
         break;
       }
@@ -196,6 +223,37 @@ export class ReplyCounter {
     return at;
   }
 
+  /**
+   * Texts, nulls, integers and statuses inside a reply that lie whole in this read, but for the
+   * last one: with that the reply ends. Gives where something else begins.
+   */
+  #readElements(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    let need = this.#need;
+    while (need > 1 && at < end) {
+      const type = bytes[at];
+      let next = at + 1;
+      if (type === DOLLAR) {
+        next = endOfBulk(bytes, at, end);
+        if (next < 0) break;
+      } else if (type === COLON || type === PLUS || type === UNDERSCORE) {
+        while (next < end && bytes[next] !== LINE_FEED) next += 1;
+        next += 1;
+      } else {
+        break;
+      }
+      if (next > end) break;
+      if (need <= this.#ownNeed) {
+        if (type === UNDERSCORE || (type === DOLLAR && bytes[at + 1] === MINUS)) this.#nulls += 1;
+        else if (type === COLON && bytes[at + 1] === ZERO) this.#zeros += 1;
+      }
+      need -= 1;
+      at = next;
+    }
+    this.#need = need;
+    return at;
+  }
+
   #begin(type: number): boolean {
     this.#type = type;
     // Behind an attribute, the value that it belongs to is the reply.
@@ -210,6 +268,7 @@ export class ReplyCounter {
         break;
       case COLON:
         kind = ReplyKind.integer;
+        if (!isOuter) state = IN_INTEGER;
         break;
       case PLUS:
         kind = ReplyKind.status;
@@ -224,6 +283,7 @@ export class ReplyCounter {
         break;
       case UNDERSCORE:
         kind = ReplyKind.nil;
+        if (!isOuter && this.#need <= this.#ownNeed) this.#nulls += 1;
         break;
       case COMMA:
       case HASH:
@@ -233,12 +293,14 @@ export class ReplyCounter {
       case MINUS:
         kind = ReplyKind.error;
         state = IN_ERROR;
+        this.#isPlain = false;
         this.#hasError = true;
         this.#errorText = "";
         break;
       case BANG:
         kind = ReplyKind.error;
         state = IN_LENGTH;
+        this.#isPlain = false;
         this.#hasError = true;
         this.#errorText = "";
         break;
@@ -251,7 +313,7 @@ export class ReplyCounter {
       this.#kind = kind;
       this.#isPush = type === GREATER;
     }
-    if (state === IN_LENGTH) {
+    if (state === IN_LENGTH || state === IN_INTEGER) {
       this.#number = 0;
       this.#isNegative = false;
     }
@@ -274,7 +336,7 @@ export class ReplyCounter {
         return at;
       } else if (byte === MINUS) {
         this.#isNegative = true;
-      } else if (byte !== 13) {
+      } else if (byte !== CARRIAGE_RETURN) {
         return -1;
       }
     }
@@ -286,6 +348,7 @@ export class ReplyCounter {
     const type = this.#type;
     if (this.#isNegative) {
       if (this.#isOuter) this.#kind = ReplyKind.nil;
+      else if (this.#need <= this.#ownNeed) this.#nulls += 1;
       this.#finishValue();
     } else if (type === DOLLAR || type === EQUALS || type === BANG) {
       this.#skip = this.#number + 2;
@@ -300,11 +363,21 @@ export class ReplyCounter {
     if (type === BAR) {
       // Attributes come before the value that they belong to, and do not stand for it.
       if (this.#isOuter) this.#kind = 0;
+      else if (this.#need <= this.#ownNeed) this.#ownNeed = this.#need;
       this.#need += count * 2;
       return;
     }
     const elements = type === PERCENT ? count * 2 : count;
     if (elements > 0) {
+      if (this.#isOuter) {
+        this.#isPlain = false;
+        this.#elements = elements;
+        this.#ownNeed = elements;
+        this.#nulls = 0;
+        this.#zeros = 0;
+      } else if (this.#need <= this.#ownNeed) {
+        this.#ownNeed = this.#need - 1;
+      }
       this.#need += elements - 1;
       return;
     }
@@ -315,10 +388,19 @@ export class ReplyCounter {
   #readLine(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end && bytes[at] !== LINE_FEED) at += 1;
-    if (this.#state === IN_ERROR) this.#keepError(bytes, start, at);
+    if (this.#state !== IN_LINE) this.#lookAtLine(bytes, start, at, at < end);
     if (at === end) return at;
     this.#finishValue();
     return at + 1;
+  }
+
+  #lookAtLine(bytes: Uint8Array, start: number, end: number, isWhole: boolean): void {
+    if (this.#state === IN_ERROR) {
+      this.#keepError(bytes, start, end);
+      return;
+    }
+    for (let at = start; at < end; at++) if ((bytes[at] ?? 0) > ZERO) this.#number = 1;
+    if (isWhole && this.#number === 0 && this.#need <= this.#ownNeed) this.#zeros += 1;
   }
 
   #keepError(bytes: Uint8Array, start: number, end: number): void {
@@ -335,12 +417,35 @@ export class ReplyCounter {
     this.#state = AT_TYPE;
     this.#need -= 1;
     if (this.#need > 0) return;
-    if (this.#isPush) return;
-    if (!this.#hasError) {
+    if (this.#isPush) {
+      this.#isPlain = true;
+      this.#hasError = false;
+      return;
+    }
+    if (this.#isPlain) {
       this.#sink.reply(this.#kind, 1);
+      return;
+    }
+    this.#isPlain = true;
+    if (!this.#hasError) {
+      this.#sink.list(this.#elements, this.#nulls, this.#zeros);
       return;
     }
     this.#hasError = false;
     this.#sink.failed(this.#errorText.trim());
   }
+}
+
+/** Where the text or null that begins at `start` ends; -1 where its first line is not all here. */
+function endOfBulk(bytes: Uint8Array, start: number, end: number): number {
+  let at = start + 1;
+  let size = 0;
+  let digit = (bytes[at] ?? 0) - ZERO;
+  while (digit >= 0 && digit <= 9 && at < end) {
+    size = size * 10 + digit;
+    at += 1;
+    digit = (bytes[at] ?? 0) - ZERO;
+  }
+  if (at > start + 1) return bytes[at] === CARRIAGE_RETURN ? at + size + 4 : -1;
+  return bytes[at] === MINUS ? at + 4 : -1;
 }

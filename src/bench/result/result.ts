@@ -73,8 +73,12 @@ const commandStats = z.strictObject({
   size: count.nullable().describe("Members of the structure, or bytes of the value."),
   requests: count,
   errors: count,
-  hits: count.nullable(),
-  misses: count.nullable(),
+  hits: count
+    .nullable()
+    .describe(
+      "Keys that were there, of those asked for: an MGET of ten keys has ten. Null: no lookup.",
+    ),
+  misses: count.nullable().describe("Keys that were asked for and not there."),
   throughput_ops: amount,
   latency_ms: latencySummary,
 });
@@ -137,8 +141,8 @@ const stats = z.strictObject({
   throughput_ops: amount,
   bytes_in: count,
   bytes_out: count,
-  hits: count,
-  misses: count,
+  hits: count.describe("Of all lookups: keys that were there, not requests."),
+  misses: count.describe("Keys that were asked for and not there."),
   dropped: count.describe("Requests that were due and never sent."),
   reconnects: count,
   redirects: z

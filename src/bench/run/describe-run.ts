@@ -3,6 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { decodeHistogram } from "../histogram/codec.ts";
 import { type LatencyHistogram } from "../histogram/histogram.ts";
 import { type LoadOutcome, mergeHistograms, type OperationOutcome } from "../load/outcome.ts";
+import { ReplyKind } from "../resp/reply-counter.ts";
 import { describeLatency } from "../result/latency-summary.ts";
 import { recordOf } from "../result/histogram-record.ts";
 import { type BenchResult, RESULT_SCHEMA_NAME } from "../result/result.ts";
@@ -171,8 +172,10 @@ function commandStats(
   { labels, pace }: RunPlan,
   seconds: number,
 ): BenchResult["stats"]["by_command"][string] {
-  const { name, succeeded, failed, misses, histogram } = outcome;
-  const isLookup = (operation?.missOn ?? 0) !== 0;
+  const { name, succeeded, failed, elements, misses, histogram } = outcome;
+  const missOn = operation?.missOn ?? 0;
+  const isLookup = missOn !== 0;
+  const lookups = (missOn & ReplyKind.list) === 0 ? succeeded : elements;
   const label = labels[name];
   return {
     command: operation?.steps.at(-1)?.[0] ?? name,
@@ -180,7 +183,7 @@ function commandStats(
     size: label?.size ?? null,
     requests: succeeded,
     errors: failed,
-    hits: isLookup ? succeeded - misses : null,
+    hits: isLookup ? lookups - misses : null,
     misses: isLookup ? misses : null,
     throughput_ops: seconds === 0 ? 0 : succeeded / seconds,
     latency_ms: describeLatency(

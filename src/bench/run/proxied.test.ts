@@ -39,6 +39,7 @@ async function measured(
 
 it.each([
   ["values, numbers, lists and nothing, RESP2", KV, 2],
+  ["values and nothing, RESP3", KV, 3],
   [
     "nested lists and maps, RESP3",
     structureWorkload({
@@ -64,6 +65,10 @@ it.each([
     expect([result.errors.samples, result.errors.by_kind]).toEqual([[], {}]);
     expect(result.stats.requests).toBe(60);
     expect(result.histogram.all.count).toBe(60);
+    if (workload !== KV) return;
+    const { hits, misses, server: counted } = result.stats;
+    expect(misses).toBeGreaterThan(0);
+    expect(counted.info_delta).toMatchObject({ keyspace_misses: misses, keyspace_hits: hits });
   },
   60_000,
 );

@@ -4,10 +4,21 @@ import { startServer } from "../../../test/support/resp-servers.ts";
 import { openConnection } from "../resp/connection.ts";
 import { checkResult } from "../result/result-file.ts";
 import { type LocalServer } from "../target/local-server.ts";
-import { kvWorkload } from "../workload/kv.ts";
+import { type KvOptions, kvWorkload } from "../workload/kv.ts";
 import { measure } from "./measure.ts";
 import { type RunPlan } from "./run-plan.ts";
 import { runPairs } from "./run-pairs.ts";
+
+const KV: KvOptions = {
+  mix: { get: 80, set: 20 },
+  keyCount: 1000,
+  distribution: { kind: "uniform" },
+  value: { kind: "fixed", bytes: 64 },
+  hitRatio: 0.5,
+  ttlSeconds: 0,
+  batch: 1,
+  prefix: "kurobe-test:",
+};
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -23,16 +34,7 @@ async function server(engine: "redis" | "valkey"): Promise<LocalServer> {
 function planFor({ target }: LocalServer, over: Partial<RunPlan> = {}): RunPlan {
   return {
     target,
-    workload: kvWorkload({
-      mix: { get: 80, set: 20 },
-      keyCount: 1000,
-      distribution: { kind: "uniform" },
-      value: { kind: "fixed", bytes: 64 },
-      hitRatio: 0.5,
-      ttlSeconds: 0,
-      batch: 1,
-      prefix: "kurobe-test:",
-    }),
+    workload: kvWorkload(KV),
     kind: "kv",
     labels: {},
     connections: 4,
@@ -68,6 +70,20 @@ describe("a measurement", () => {
       result.stats.requests,
     );
     expect(await keysOf(started)).toBe(0);
+  });
+
+  it("counts keys that were asked for, not requests, where one asks for many", async () => {
+    const started = await server("redis");
+    const workload = kvWorkload({ ...KV, mix: { get: 1, mget: 1, set: 1 }, batch: 7 });
+    const { stats } = await measure(planFor(started, { workload }));
+    const [get, mget, set] = ["GET", "MGET", "SET"].map((name) => stats.by_command[name]);
+    const lookups = (get?.requests ?? 0) + 7 * (mget?.requests ?? 0);
+    expect(stats.hits + stats.misses).toBe(lookups);
+    expect((mget?.hits ?? 0) + (mget?.misses ?? 0)).toBe(7 * (mget?.requests ?? 0));
+    expect((get?.misses ?? 0) + (mget?.misses ?? 0)).toBe(stats.misses);
+    expect([set?.hits, set?.misses]).toEqual([null, null]);
+    const { hits: keyspace_hits, misses: keyspace_misses } = stats;
+    expect(stats.server.info_delta).toMatchObject({ keyspace_hits, keyspace_misses });
   });
 
   it("of an open loop says from when latencies count, and how late it sent", async () => {

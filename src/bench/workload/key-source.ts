@@ -68,6 +68,8 @@ export class KeySource {
   readonly #members: Sampler;
   readonly #inserts: InsertCounter;
   readonly #routing: KeyRouting | undefined;
+  /** How far behind a key one lies that is never made, with the same tag. */
+  readonly #toMissing: number;
   #newMember = 0;
   /** Tag that the rest of the command's keys must share; -1 before its first key. */
   #tag = -1;
@@ -84,6 +86,8 @@ export class KeySource {
     this.#random = random;
     this.#inserts = inserts;
     this.#routing = routing;
+    const tags = routing?.tagCount ?? 1;
+    this.#toMissing = Math.ceil(keyspace.keyCount / tags) * tags;
     const newest = (): number => inserts.settled(inFlight);
     const { distribution, keyCount } = keyspace;
     const keys = openSampler(distribution, keyCount, random, { start, newest });
@@ -101,9 +105,9 @@ export class KeySource {
       case "key":
         return this.#key(0);
       case "lookup": {
-        const { hitRatio, keyCount } = this.#keyspace;
+        const { hitRatio } = this.#keyspace;
         // Keys behind the last one are never made: lookups of them miss.
-        return this.#key(hitRatio >= 1 || this.#random.unit() < hitRatio ? 0 : keyCount);
+        return this.#key(hitRatio >= 1 || this.#random.unit() < hitRatio ? 0 : this.#toMissing);
       }
       case "newkey":
         return this.#key(NEW_KEY);

@@ -1,7 +1,7 @@
 /** The key/value workload: how much of each command, on which keys, with which values. */
 import { KurobeError } from "../../core/errors.ts";
 import { type Distribution } from "./distribution.ts";
-import { EXPECTATIONS, MISSES } from "./operation-table.ts";
+import { EXPECTATIONS, missesOf } from "./operation-table.ts";
 import { type ValueSize } from "./value-size.ts";
 import { type Operation, type Workload } from "./workload.ts";
 
@@ -65,11 +65,11 @@ function kvOperation(
   });
   switch (name as KvOperation) {
     case "get":
-      return make(["GET", "{lookup}"], EXPECTATIONS.value, MISSES);
+      return make(["GET", "{lookup}"], EXPECTATIONS.value, missesOf("value"));
     case "set":
       return make(["SET", "{key}", "{value}", ...ttl], EXPECTATIONS.ok);
     case "mget":
-      return make(["MGET", `{keys:${batch}}`], EXPECTATIONS.list);
+      return make(["MGET", `{lookups:${batch}}`], EXPECTATIONS.values, missesOf("values"));
     case "mset":
       return make(["MSET", `{pairs:${batch}}`], EXPECTATIONS.ok);
     case "incr":

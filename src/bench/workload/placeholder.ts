@@ -41,6 +41,7 @@ const NUMBER_SOURCES: readonly NumberSource[] = [
 ];
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   keys: ["{key}"],
+  lookups: ["{lookup}"],
   pairs: ["{key}", "{value}"],
   members: ["{member}"],
   newmembers: ["{newmember}"],

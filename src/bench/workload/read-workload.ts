@@ -3,7 +3,7 @@ import { z } from "zod";
 import { KurobeError } from "../../core/errors.ts";
 import { didYouMean } from "../../plan/problem.ts";
 import { type OperationLabel } from "../run/run-plan.ts";
-import { EXPECTATIONS, MISSES } from "./operation-table.ts";
+import { type Expectation, EXPECTATIONS, missesOf } from "./operation-table.ts";
 import { readCommand, withPrefix } from "./placeholder.ts";
 import { parseCount, parseDistribution, parseShare, parseValueSize } from "./read-words.ts";
 import { splitCommand } from "./split-command.ts";
@@ -124,6 +124,7 @@ class SpecReader {
     if (then !== undefined && !operations.includes(then)) {
       this.add([...path, "then"], `${then} is no operation: ${didYouMean(then, operations)}`);
     }
+    const expectation = this.#expect(spec.expect, [...path, "expect"]);
     const size = this.#word([...path, "size"], spec.size, 0, parseCount);
     if (structure !== undefined) this.labels[operationName] = { structure, size };
     return {
@@ -131,8 +132,8 @@ class SpecReader {
       keyspace: this.#keyspaceOf(spec, keyspaces, path),
       weight: spec.weight ?? 1,
       steps: this.#steps(spec, path),
-      expect: this.#expect(spec.expect, [...path, "expect"]),
-      missOn: spec.lookup === true ? MISSES : 0,
+      expect: EXPECTATIONS[expectation],
+      missOn: spec.lookup === true ? missesOf(expectation) : 0,
       ...(then === undefined ? {} : { then }),
     };
   }
@@ -192,13 +193,12 @@ class SpecReader {
     return only ?? "";
   }
 
-  #expect(word: string | undefined, path: SpecPath): number {
-    const kinds = Object.keys(EXPECTATIONS);
-    if (word === undefined) return EXPECTATIONS.any;
-    const kind = kinds.find((each) => each === word);
-    if (kind !== undefined) return EXPECTATIONS[kind as keyof typeof EXPECTATIONS];
-    this.add(path, `${word} is no kind of reply: ${didYouMean(word, kinds)}`);
-    return EXPECTATIONS.any;
+  #expect(word: string | undefined, path: SpecPath): Expectation {
+    const kinds = Object.keys(EXPECTATIONS) as readonly Expectation[];
+    const kind = kinds.find((each) => each === (word ?? "any"));
+    if (kind !== undefined) return kind;
+    this.add(path, `${word} is no kind of reply: ${didYouMean(word ?? "", kinds)}`);
+    return "any";
   }
 
   #word<T>(path: SpecPath, written: string | number | undefined, otherwise: T, read: Reader<T>): T {

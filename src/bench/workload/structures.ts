@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { KurobeError } from "../../core/errors.ts";
 import { type Distribution } from "./distribution.ts";
-import { EXPECTATIONS, MISSES } from "./operation-table.ts";
+import { type Expectation, EXPECTATIONS, missesOf } from "./operation-table.ts";
 import { type ValueSize } from "./value-size.ts";
 import { type Keyspace, type Operation, type Workload } from "./workload.ts";
 
@@ -27,7 +27,7 @@ interface Row {
   readonly name: string;
   /** Several commands are a transaction or a pair that keeps the size: they count as one. */
   readonly steps: readonly (readonly string[])[];
-  readonly expect: keyof typeof EXPECTATIONS;
+  readonly expect: Expectation;
   readonly looks?: boolean;
 }
 
@@ -59,7 +59,7 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
   hash: [
     row("HGET", "value", "HGET {key} {member}", LOOKS),
     row("HSET", "integer", "HSET {key} {member} {value}"),
-    row("HMGET 5", "list", "HMGET {key} {members:5}"),
+    row("HMGET 5", "values", "HMGET {key} {members:5}", LOOKS),
     row("HGETALL", "list", "HGETALL {key}", LOOKS),
     row("HINCRBY", "integer", "HINCRBY {key} count 1"),
     row("HEXISTS", "integer", "HEXISTS {key} {member}"),
@@ -114,7 +114,7 @@ const TABLE: Readonly<Record<Structure, readonly Row[]>> = {
   geo: [
     row("GEOADD", "integer", "GEOADD {key} 0.{rand:999999} 0.{rand:999999} {member}"),
     row("GEODIST", "any", "GEODIST {key} {member} {member} m", LOOKS),
-    row("GEOPOS", "list", "GEOPOS {key} {member}"),
+    row("GEOPOS", "values", "GEOPOS {key} {member}", LOOKS),
     row("GEOSEARCH 10", "list", "GEOSEARCH {key} FROMLONLAT 0.5 0.5 BYRADIUS 20 km ASC COUNT 10"),
   ],
   transaction: [
@@ -181,7 +181,7 @@ function operationOf(each: Row, structure: Structure, size: number): Operation {
     weight: 1,
     steps: each.steps.map((step) => step.map(sized)),
     expect: EXPECTATIONS[each.expect],
-    missOn: each.looks === true ? MISSES : 0,
+    missOn: each.looks === true ? missesOf(each.expect) : 0,
   };
 }
 

@@ -32,7 +32,7 @@ export interface OperationSpec {
   readonly commands?: readonly CommandSpec[];
   /** The kind of the last reply; another one counts as an error. */
   readonly expect?: string;
-  /** True where null or nothing in reply is a miss. */
+  /** True where null or nothing in reply is a miss; of `values` and `flags` each element counts. */
   readonly lookup?: boolean;
   /** The operation that follows on the same key when the reply is there. */
   readonly then?: string;

@@ -33,6 +33,8 @@ export interface Operation {
   readonly expect: number;
   /**
    * Bits of `ReplyKind` that mean that nothing was there; 0 for an operation that does not look.
+   * With `list` among them each element of the list counts by itself, and is a miss where it is
+   * null (`nil`) or 0 (`integer`).
    */
   readonly missOn: number;
   /** The operation that follows on the same key once the reply is there: a write after a read. */

@@ -10,6 +10,7 @@ import { openConnection } from "../resp/connection.ts";
 import { setUp } from "../run/stand.ts";
 import { type LocalServer } from "../target/local-server.ts";
 import { loadWorkload } from "./load-workload.ts";
+import { readWorkload } from "./read-workload.ts";
 import { type Structure, STRUCTURES, structureWorkload } from "./structures.ts";
 import { type Workload } from "./workload.ts";
 import { YCSB_WORKLOADS, ycsbWorkload } from "./ycsb.ts";
@@ -117,6 +118,49 @@ describe.each(ENGINES)("%s", (engine) => {
     const touches = outcome.operations.find(({ name }) => name === "touch session");
     expect(reads.succeeded - (touches?.succeeded ?? 0)).toBeLessThanOrEqual(16);
   });
+
+  it.each([2, 3] as const)(
+    "counts each value of a list that is not there, RESP%d",
+    async (protocol) => {
+      // Each key has five of ten members.
+      const keyspaces = {
+        hash: { keys: 8, members: 10, fill: "HSET {key} {fields:5}" },
+        set: { keys: 8, members: 10, fill: "SADD {key} {newmembers:5}" },
+        zset: { keys: 8, members: 10, fill: "ZADD {key} {scored:5}" },
+        geo: { keys: 8, members: 10, fill: Array(5).fill("GEOADD {key} 0.5 0.5 {newmember}") },
+      };
+      const values = { expect: "values", lookup: true };
+      const spec = {
+        keyspaces,
+        operations: {
+          HMGET: { keyspace: "hash", command: "HMGET {key} {members:4}", ...values },
+          SMISMEMBER: {
+            ...{ keyspace: "set", command: "SMISMEMBER {key} {members:4}" },
+            ...{ expect: "flags", lookup: true },
+          },
+          ZMSCORE: { keyspace: "zset", command: "ZMSCORE {key} {members:4}", ...values },
+          GEOPOS: { keyspace: "geo", command: "GEOPOS {key} {members:4}", ...values },
+          // A key that is not there lacks every one of its fields.
+          none: { keyspace: "hash", command: "HMGET {prefix}none a b c d", ...values },
+          // One reply counts once, whatever is in it.
+          whole: { keyspace: "zset", command: "ZRANGE {key} 0 3", expect: "list", lookup: true },
+        },
+      };
+      const read = readWorkload(spec, "lists", "kurobe-test:");
+      if (read.mistakes !== null) throw new Error(JSON.stringify(read.mistakes));
+      const outcome = await run(read.workload, 3000, undefined, protocol);
+      expect([outcome.samples, outcome.errors]).toEqual([[], {}]);
+      for (const { name, succeeded, elements, misses } of outcome.operations) {
+        expect([name, elements]).toEqual([name, name === "whole" ? 0 : succeeded * 4]);
+        if (name === "whole") expect(misses).toBe(0);
+        else
+          expect([name, misses / elements]).toEqual([
+            name,
+            name === "none" ? 1 : expect.closeTo(0.5, 1),
+          ]);
+      }
+    },
+  );
 
   it.each(YCSB_WORKLOADS)("YCSB %s keeps its mix", async (letter) => {
     const outcome = await run(ycsbWorkload(letter, 500, "kurobe-test:"), 4000);

@@ -3,7 +3,7 @@
  * 0.99. Scans read members of a sorted set, which the benchmark's own binding for Redis keeps, too.
  */
 import { type Distribution } from "./distribution.ts";
-import { EXPECTATIONS, MISSES } from "./operation-table.ts";
+import { EXPECTATIONS, missesOf } from "./operation-table.ts";
 import { type Keyspace, type Operation, type Workload } from "./workload.ts";
 
 export const YCSB_WORKLOADS = ["a", "b", "c", "d", "e", "f"] as const;
@@ -61,7 +61,7 @@ export function ycsbWorkload(letter: YcsbWorkload, keyCount: number, prefix: str
     missOn: 0,
     ...over,
   });
-  const reading = { expect: EXPECTATIONS.list, missOn: MISSES };
+  const reading = { expect: EXPECTATIONS.list, missOn: missesOf("list") };
   const all: readonly Operation[] = [
     operation("READ", read, ["HGETALL", "{key}"], reading),
     operation("UPDATE", update, ["HSET", "{key}", "{member}", "{value}"]),

@@ -44,7 +44,7 @@ export const KV_OPTIONS = {
   "hit-ratio": {
     kind: "text",
     value: "share",
-    prose: "Share of GETs whose key exists.",
+    prose: "Share of the keys of GETs and MGETs that exist.",
     defaultProse: "1",
   },
   ttl: { kind: "text", value: "time", prose: "Values expire after this.", defaultProse: "never" },
