@@ -1,6 +1,6 @@
 /** A cluster whose slots move while the load runs: nothing fails, and nothing is missed. */
 import { afterEach, describe, expect, it } from "vitest";
-import { ask, ENGINES, startCluster } from "../../../test/support/resp-servers.ts";
+import { ask, ENGINES, moveSlot, startCluster } from "../../../test/support/resp-servers.ts";
 import { slotOf } from "../target/slot.ts";
 import { type LocalServer } from "../target/local-server.ts";
 import { kvWorkload } from "../workload/kv.ts";
@@ -47,23 +47,12 @@ async function openLoad([server]: readonly LocalServer[], workload: Workload): P
   return load;
 }
 
-/** What `redis-cli --cluster reshard` does with a slot, slowly enough to be seen. */
+/** To the next master, slowly enough to be seen. */
 async function migrate(servers: readonly LocalServer[], slot: number): Promise<void> {
   const owner = CLUSTER_ENDS.findIndex((end) => slot <= end);
   const [from, to] = [servers[owner], servers[(owner + 1) % 3]];
   if (from === undefined || to === undefined) throw new Error("a slot has an owner");
-  const [fromId, toId] = [await ask(from, "CLUSTER", "MYID"), await ask(to, "CLUSTER", "MYID")];
-  const set = async (on: LocalServer, ...words: readonly string[]): Promise<void> => {
-    expect(await ask(on, "CLUSTER", "SETSLOT", String(slot), ...words)).toBe("OK");
-  };
-  await set(to, "IMPORTING", String(fromId));
-  await set(from, "MIGRATING", String(toId));
-  const keys = (await ask(from, "CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as string[];
-  const words = ["127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys];
-  if (keys.length > 0) expect(await ask(from, "MIGRATE", ...words)).toBe("OK");
-  // The key is there already, and the slot is not: the old owner answers ASK.
-  await new Promise((resolve) => setTimeout(resolve, 80));
-  for (const server of [to, from, ...servers]) await set(server, "NODE", String(toId));
+  await moveSlot(slot, [from, to], servers, 80);
 }
 
 describe.each(ENGINES)("%s", (engine) => {

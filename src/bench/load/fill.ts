@@ -82,12 +82,12 @@ async function overKeys(
     const single = { ...workload, keyspaces: [keyspace], operations: [operationFor(keyspace)] };
     const operations = load.compile(single);
     const depth = depthFor(operations[0]?.maxBytes ?? 1);
-    for (let node = 0; node < load.nodes.length; node++) {
-      const requests = load.keysOfNode(node, keyspace.keyCount);
+    for (const part of load.parts()) {
+      const requests = part.keysOf(keyspace.keyCount);
       if (requests === 0 || signal?.aborted === true) continue;
       const before = done;
-      const outcome = await load.runOnNode(
-        node,
+      const outcome = await load.runOnPart(
+        part,
         { workload: single, operations, inserts: [new InsertCounter(0)] },
         depth,
         {

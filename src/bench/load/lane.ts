@@ -35,7 +35,7 @@ const RECONNECT_MS = 50;
 const MAX_RECONNECT_MS = 1000;
 
 export class Lane implements ReplySink, ConnectionTaker {
-  readonly #target: Target;
+  #target: Target;
   readonly #counter = new ReplyCounter(this);
   #connection: Connection | undefined;
   #writer: DirectWriter | undefined;
@@ -56,9 +56,15 @@ export class Lane implements ReplySink, ConnectionTaker {
   readonly #away = new Map<Errand, number>();
   #isClosed = false;
   #isReconnecting = false;
+  /** Ends what `reconnect` waits for. */
+  #hurry: () => void = () => undefined;
 
   constructor(target: Target) {
     this.#target = target;
+  }
+
+  get target(): Target {
+    return this.#target;
   }
 
   get isBusy(): boolean {
@@ -75,8 +81,9 @@ export class Lane implements ReplySink, ConnectionTaker {
   }
 
   async connect(): Promise<void> {
-    const connection = await openConnection(this.#target);
-    if (this.#isClosed) {
+    const target = this.#target;
+    const connection = await openConnection(target);
+    if (this.#isClosed || target !== this.#target || this.isConnected) {
       connection.destroy();
       return;
     }
@@ -92,6 +99,11 @@ export class Lane implements ReplySink, ConnectionTaker {
     this.#replyCount = 0;
     this.#redirect = undefined;
     this.#away.clear();
+  }
+
+  /** The same work, with another pacer: what is in flight stays in flight. */
+  answerTo(work: LaneWork): void {
+    this.#work = work;
   }
 
   /** `intendedMs` holds one time an operation; its first `count` entries are read until the end. */
@@ -196,26 +208,44 @@ export class Lane implements ReplySink, ConnectionTaker {
     work?.pacer.lost(this);
   }
 
+  /**
+   * Gives up its connection for one to another node, which `reconnect` opens. Nothing may be in
+   * flight; a `reconnect` that goes on already leaves the old node alone at once.
+   */
+  moveTo(target: Target): void {
+    this.#target = target;
+    this.#disconnect();
+    this.#hurry();
+  }
+
   /** Tries again and again, slower each time, until it is connected or `signal` aborts. */
   async reconnect(signal: AbortSignal): Promise<boolean> {
     if (this.#isReconnecting) return false;
     this.#isReconnecting = true;
+    const stop = (): void => this.#hurry();
+    signal.addEventListener("abort", stop);
     let waitMs = RECONNECT_MS;
     try {
       while (!signal.aborted && !this.#isClosed) {
+        const target = this.#target;
+        const hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
         try {
-          await this.connect();
-          if (this.#work !== undefined) this.#work.recorder.reconnects += 1;
-          return true;
+          // A node that is gone may keep us waiting for seconds.
+          await Promise.race([this.connect(), hurried]);
+          if (this.isConnected) {
+            if (this.#work !== undefined) this.#work.recorder.reconnects += 1;
+            return true;
+          }
         } catch (error) {
           const message = error instanceof Error ? error.message : String(error);
           this.#work?.recorder.fail(-1, "connect_failed", message);
-          await pause(waitMs, signal);
-          waitMs = Math.min(MAX_RECONNECT_MS, waitMs * 2);
+          await pause(waitMs, hurried);
         }
+        waitMs = target === this.#target ? Math.min(MAX_RECONNECT_MS, waitMs * 2) : RECONNECT_MS;
       }
       return false;
     } finally {
+      signal.removeEventListener("abort", stop);
       this.#isReconnecting = false;
     }
   }
@@ -266,7 +296,8 @@ export class Lane implements ReplySink, ConnectionTaker {
       // The lane has given the operation up already, and has counted it.
       if (!this.#away.delete(errand)) return;
       tell();
-      if (!this.isBusy) work.pacer.ready(this, performance.now());
+      // Not the pacer of then: the lane may have to leave by now.
+      if (!this.isBusy) this.#work?.pacer.ready(this, performance.now());
     };
     const errand: Errand = {
       bytes: Buffer.from(this.#batch.subarray(spans[from]?.start, spans.at(-1)?.end)),
@@ -305,15 +336,9 @@ function isMulti(bytes: Buffer, start: number): boolean {
   return bytes.toString("latin1", start, start + 15).toUpperCase() === "*1\r\n$5\r\nMULTI\r\n";
 }
 
-async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, waitMs);
-    signal.addEventListener("abort", done);
-  });
+async function pause(waitMs: number, hurried: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, waitMs)));
+  await Promise.race([over, hurried]);
+  clearTimeout(timer);
 }

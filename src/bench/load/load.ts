@@ -1,18 +1,20 @@
 /** Connections to one engine, warm and ready, that carry one workload run after run. */
 import { KurobeError } from "../../core/errors.ts";
-import { readTopology, tagCountFor, type Topology } from "../target/topology.ts";
-import { showTarget, type Target } from "../target/target.ts";
+import { type Target } from "../target/target.ts";
+import { tagCountFor } from "../target/topology.ts";
 import { compileWorkload, type CompiledOperation } from "../workload/compile.ts";
 import { Composer } from "../workload/composer.ts";
 import { InsertCounter, type KeyRouting } from "../workload/key-source.ts";
 import { Random } from "../workload/random.ts";
 import { makeValueBytes } from "../workload/value-bytes.ts";
 import { type Workload } from "../workload/workload.ts";
+import { Cluster, type KeyPart } from "./cluster.ts";
 import { Couriers } from "./couriers.ts";
 import { Lane } from "./lane.ts";
 import { type LoadOutcome } from "./outcome.ts";
 import { type LoadProgress } from "./recorder.ts";
 import { runLanes, type Pace } from "./run-lanes.ts";
+import { setUp } from "./set-up.ts";
 
 export interface LoadOptions {
   readonly target: Target;
@@ -51,11 +53,6 @@ export interface RunOptions {
   readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
 }
 
-interface BoundLane {
-  readonly lane: Lane;
-  readonly node: number;
-}
-
 export interface Parcel {
   readonly workload: Workload;
   readonly operations: readonly CompiledOperation[];
@@ -64,27 +61,24 @@ export interface Parcel {
 
 export class Load implements AsyncDisposable {
   readonly options: LoadOptions;
-  #topology: Topology | undefined;
-  readonly #lanes: BoundLane[] = [];
+  readonly #cluster: Cluster | undefined;
+  readonly #lanes: Lane[] = [];
   readonly #composers: Composer[] = [];
   readonly #parcel: Parcel;
   readonly #valueBytes: Buffer;
-  readonly #tagCount: number;
-  #runs = 0;
-  #refreshing: Promise<void> | undefined;
+  /** Connections of the thread that has the most. */
+  readonly #mostLanes: number;
   readonly #couriers: Couriers | undefined;
-  /** Nodes that own no keys of ours any more: what their connections ask for is sent on. */
-  #without: ReadonlySet<number> = new Set();
+  #runs = 0;
 
-  private constructor(options: LoadOptions, topology: Topology | undefined) {
+  private constructor(options: LoadOptions, cluster: Cluster | undefined) {
     this.options = options;
-    this.#topology = topology;
-    this.#couriers = topology === undefined ? undefined : new Couriers(options.target);
-    const { workload, seed } = options;
+    this.#cluster = cluster;
+    this.#couriers = cluster === undefined ? undefined : new Couriers(options.target);
+    const { workload, seed, connections, worker = ALONE } = options;
     this.#valueBytes = makeValueBytes(workload, seed);
-    const fewest = Math.min(...workload.keyspaces.map(({ keyCount }) => keyCount));
-    this.#tagCount = tagCountFor(fewest);
-    const { index, count } = options.worker ?? ALONE;
+    this.#mostLanes = Math.max(connections, worker.mostConnections, this.nodes.length);
+    const { index, count } = worker;
     this.#parcel = {
       workload,
       operations: this.compile(workload),
@@ -94,9 +88,16 @@ export class Load implements AsyncDisposable {
 
   /** Opens all connections. Throws what the target or the workload is refused for. */
   static async open(options: LoadOptions): Promise<Load> {
-    const { target } = options;
-    const topology = target.isCluster ? await readTopology(target) : undefined;
-    const load = new Load(options, topology);
+    const { target, workload } = options;
+    const fewest = Math.min(...workload.keyspaces.map(({ keyCount }) => keyCount));
+    const cluster = target.isCluster
+      ? await Cluster.open({
+          target,
+          tagCount: tagCountFor(fewest),
+          prepare: async (node) => setUp([node], workload),
+        })
+      : undefined;
+    const load = new Load(options, cluster);
     try {
       await load.#connectAll();
       return load;
@@ -108,12 +109,12 @@ export class Load implements AsyncDisposable {
 
   /** Masters of the cluster, or the one server. */
   get nodes(): readonly Target[] {
-    return this.#topology?.masters ?? [this.options.target];
+    return this.#cluster?.masters ?? [this.options.target];
   }
 
   /** False once the server has gone away. */
   get isConnected(): boolean {
-    return this.#lanes.some(({ lane }) => lane.isConnected);
+    return this.#lanes.some(({ isConnected }) => isConnected);
   }
 
   get inserts(): readonly InsertCounter[] {
@@ -125,70 +126,66 @@ export class Load implements AsyncDisposable {
     return await this.#runOn(this.#lanes, this.#parcel, this.#composers, options);
   }
 
-  /** Another workload over the same connections, on one node: filling and cleaning. */
-  async runOnNode(
-    node: number,
+  /** All keys, divided as the nodes own them now. */
+  parts(): readonly KeyPart[] {
+    const whole = { routing: undefined, lanes: this.#lanes, keysOf: (count: number) => count };
+    return this.#cluster?.parts() ?? [whole];
+  }
+
+  /** Another workload over the same connections, on a part of the keys: filling and cleaning. */
+  async runOnPart(
+    { lanes, routing }: KeyPart,
     parcel: Parcel,
     depth: number,
     options: RunOptions,
   ): Promise<LoadOutcome> {
-    const lanes = this.#lanes.filter((each) => each.node === node);
-    const composers = lanes.map(({ node }, index) => this.#compose(parcel, index, node, depth));
+    const composers = lanes.map((_, index) => this.#compose(parcel, index, routing, depth));
     return await this.#runOn(lanes, parcel, composers, { ...options }, depth);
   }
 
-  /** How many of the first `count` keys of a keyspace a node owns. */
-  keysOfNode(node: number, count: number): number {
-    const owner = this.#topology?.ownerByTag;
-    if (owner === undefined) return count;
-    let mine = 0;
-    for (let tag = 0; tag < this.#tagCount; tag++) {
-      if (owner[tag] !== node) continue;
-      mine += Math.floor((count - tag + this.#tagCount - 1) / this.#tagCount);
-    }
-    return mine;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { lane } of this.#lanes) lane.close();
+    for (const lane of this.#lanes) lane.close();
     this.#couriers?.close();
-    await this.#refreshing?.catch(() => undefined);
+    await this.#cluster?.close();
   }
 
   compile(workload: Workload): readonly CompiledOperation[] {
-    const isCluster = this.#topology !== undefined;
+    const isCluster = this.#cluster !== undefined;
     return compileWorkload(workload, { valueBytes: this.#valueBytes, isCluster });
   }
 
   async #connectAll(): Promise<void> {
-    const { connections, depth } = this.options;
-    const masters = this.nodes;
-    for (let node = 0; node < masters.length; node++) {
-      if (this.keysOfNode(node, this.#tagCount) > 0) continue;
+    const { connections, depth, target } = this.options;
+    const cluster = this.#cluster;
+    const masters = this.nodes.length;
+    if (cluster?.weights.some((weight) => weight === 0) === true) {
       throw new KurobeError(
         "KRB_BENCH_WORKLOAD",
-        `${this.#tagCount} keys are too few for a cluster of ${masters.length} masters`,
+        `${cluster.tagCount} keys are too few for a cluster of ${masters} masters`,
         { hint: "Use 1,024 keys or more, so that each master has some." },
       );
     }
-    const count = Math.max(connections, masters.length);
+    const count = Math.max(connections, masters);
+    const places = cluster?.deal(count);
     for (let index = 0; index < count; index++) {
-      const node = index % masters.length;
-      const lane = new Lane(masters[node] ?? this.options.target);
-      this.#lanes.push({ lane, node });
-      this.#composers.push(this.#compose(this.#parcel, index, node, depth));
+      const lane = new Lane(places?.[index] ?? target);
+      this.#lanes.push(lane);
+      this.#composers.push(this.#compose(this.#parcel, index, cluster?.seat(lane), depth));
     }
     // Hundreds at once would overflow the server's queue of connections to accept.
     for (let from = 0; from < count; from += 64) {
       const some = this.#lanes.slice(from, from + 64);
-      await Promise.all(some.map(({ lane }) => lane.connect()));
+      await Promise.all(some.map((lane) => lane.connect()));
     }
   }
 
-  #compose(parcel: Parcel, index: number, node: number, depth: number): Composer {
+  #compose(
+    parcel: Parcel,
+    index: number,
+    routing: KeyRouting | undefined,
+    depth: number,
+  ): Composer {
     const worker = this.options.worker ?? ALONE;
-    const { connections } = this.options;
-    const lanes = Math.max(connections, worker.mostConnections, this.nodes.length);
     return new Composer({
       workload: parcel.workload,
       operations: parcel.operations,
@@ -196,22 +193,15 @@ export class Load implements AsyncDisposable {
       seed: this.options.seed,
       // Threads may have one connection more or less: numbers that take turns never meet.
       lane: worker.index + index * worker.count,
-      lanes: worker.count * lanes,
+      lanes: worker.count * this.#mostLanes,
       depth,
       valueBytes: this.#valueBytes,
-      routing: this.#topology === undefined ? undefined : this.#routing(node),
+      routing,
     });
   }
 
-  #routing(node: number): KeyRouting {
-    return {
-      tagCount: this.#tagCount,
-      isMine: (tag) => this.#topology?.ownerByTag[tag] === node || this.#without.has(node),
-    };
-  }
-
   async #runOn(
-    lanes: readonly BoundLane[],
+    lanes: readonly Lane[],
     { operations }: Parcel,
     composers: readonly Composer[],
     options: RunOptions,
@@ -220,45 +210,15 @@ export class Load implements AsyncDisposable {
     const { seed, timeoutMs, worker = ALONE } = this.options;
     return await runLanes({
       ...options,
-      lanes: lanes.map(({ lane }) => lane),
+      lanes,
       composers,
       operations,
       depth,
       timeoutMs,
       random: new Random(seed, 1_000_000 * (1 + worker.index) + this.#runs),
       isProcessMeasured: worker.isFirstOfProcess,
-      onMoved: () => this.#refresh(),
+      cluster: this.#cluster,
       couriers: this.#couriers,
     });
-  }
-
-  /** Slots have moved, or a node is gone: asks again, once at a time. */
-  #refresh(): void {
-    if (this.#topology === undefined || this.#refreshing !== undefined) return;
-    const { masters } = this.#topology;
-    this.#refreshing = this.#readAgain(masters).finally(() => (this.#refreshing = undefined));
-  }
-
-  async #readAgain(known: readonly Target[]): Promise<void> {
-    for (const node of known) {
-      try {
-        const { masters, ownerByTag } = await readTopology(node);
-        // Connections stay with the node they are open to; its number must not change.
-        const names = masters.map((target) => showTarget(target));
-        const before = known.map((target) => showTarget(target));
-        const last = this.#topology?.ownerByTag;
-        // Of a node that is new here, whoever asked for its keys goes on: couriers know the way.
-        const owners = ownerByTag.map((owner, tag) => {
-          const place = before.indexOf(names[owner] ?? "");
-          return place >= 0 ? place : (last?.[tag] ?? -1);
-        });
-        this.#topology = { masters: known, ownerByTag: owners };
-        const used = new Set(owners.slice(0, this.#tagCount));
-        this.#without = new Set([...known.keys()].filter((node) => !used.has(node)));
-        return;
-      } catch {
-        // The next node may know.
-      }
-    }
   }
 }

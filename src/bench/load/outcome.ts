@@ -26,6 +26,13 @@ export interface ClientEffort {
   readonly loopDelayP99Ms: number;
 }
 
+/** What became of a cluster in the middle of a run; empty lists where slots alone have moved. */
+export interface ClusterChange {
+  /** Addresses of masters. */
+  readonly came: readonly string[];
+  readonly gone: readonly string[];
+}
+
 export type EndedBy = "duration" | "requests" | "interrupted" | "unreachable";
 
 export interface LoadOutcome {
@@ -43,6 +50,8 @@ export interface LoadOutcome {
   /** Commands that were sent again to the node that MOVED or ASK named. */
   readonly moved: number;
   readonly asked: number;
+  /** Null where there is no cluster, or nothing of it has changed. */
+  readonly clusterChange: ClusterChange | null;
   readonly dropped: number;
   /** Open loop alone. */
   readonly sinceSent: string | null;
@@ -56,13 +65,15 @@ export interface OutcomeFacts {
   readonly elapsedMs: number;
   readonly endedBy: EndedBy;
   readonly isOpenLoop: boolean;
+  readonly clusterChange?: ClusterChange | null;
   readonly client: ClientEffort;
 }
 
 export function outcomeOf(recorder: Recorder, facts: OutcomeFacts): LoadOutcome {
-  const { isOpenLoop, ...rest } = facts;
+  const { isOpenLoop, clusterChange = null, ...rest } = facts;
   return {
     ...rest,
+    clusterChange,
     operations: recorder.operations.map((name, index) => ({
       name,
       succeeded: recorder.succeeded[index] ?? 0,
@@ -136,6 +147,7 @@ function addOutcomes(outcomes: readonly LoadOutcome[]): Omit<LoadOutcome, "elaps
     reconnects: sum(({ reconnects }) => reconnects),
     moved: sum(({ moved }) => moved),
     asked: sum(({ asked }) => asked),
+    clusterChange: mergeChanges(outcomes.flatMap(({ clusterChange }) => clusterChange ?? [])),
     dropped: sum(({ dropped }) => dropped),
     sinceSent: mergeOptional(outcomes.map(({ sinceSent }) => sinceSent)),
     slip: mergeOptional(outcomes.map(({ slip }) => slip)),
@@ -145,6 +157,15 @@ function addOutcomes(outcomes: readonly LoadOutcome[]): Omit<LoadOutcome, "elaps
       gcMs: sum(({ client }) => client.gcMs),
       loopDelayP99Ms: Math.max(...outcomes.map(({ client }) => client.loopDelayP99Ms)),
     },
+  };
+}
+
+/** All of them have seen the same cluster. */
+function mergeChanges(changes: readonly ClusterChange[]): ClusterChange | null {
+  if (changes.length === 0) return null;
+  return {
+    came: [...new Set(changes.flatMap(({ came }) => came))],
+    gone: [...new Set(changes.flatMap(({ gone }) => gone))],
   };
 }
 

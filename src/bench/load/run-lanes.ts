@@ -4,8 +4,9 @@ import { type Composer } from "../workload/composer.ts";
 import { type Random } from "../workload/random.ts";
 import { EffortMeter } from "./client-effort.ts";
 import { ClosedLoop } from "./closed-loop.ts";
+import { type Cluster } from "./cluster.ts";
 import { type Couriers } from "./couriers.ts";
-import { type Lane } from "./lane.ts";
+import { type Lane, type LaneWork, type Pacer } from "./lane.ts";
 import { OpenLoop } from "./open-loop.ts";
 import { type EndedBy, type LoadOutcome, outcomeOf } from "./outcome.ts";
 import { type LoadProgress, Recorder } from "./recorder.ts";
@@ -38,7 +39,8 @@ export interface LanesRun {
   readonly onInterval?: ((progress: LoadProgress) => void) | undefined;
   /** False where another thread of this process reports what the process costs. */
   readonly isProcessMeasured: boolean;
-  readonly onMoved: () => void;
+  /** Undefined where there is one node alone, which owns all keys. */
+  readonly cluster?: Cluster | undefined;
   readonly couriers?: Couriers | undefined;
 }
 
@@ -67,6 +69,7 @@ export async function runLanes(options: LanesRun): Promise<LoadOutcome> {
     elapsedMs: endMs - run.startMs,
     endedBy: run.endedBy,
     isOpenLoop: options.pace.kind === "open",
+    clusterChange: options.cluster?.takeChange() ?? null,
     client: meter.finish(),
   });
 }
@@ -77,6 +80,19 @@ class Run {
   readonly #meter: EffortMeter;
   readonly #pacer: ClosedLoop | OpenLoop;
   readonly #reconnecting: AbortSignal;
+  readonly #tally: Tally;
+  readonly #composers: ReadonlyMap<Lane, Composer | undefined>;
+  readonly #leaving = new Set<Lane>();
+  /** Of a lane that has to leave: with its last reply it goes, instead of sending more. */
+  readonly #departure: Pacer = {
+    ready: (lane, nowMs) => {
+      if (!this.#depart(lane)) this.#pacer.ready(lane, nowMs);
+    },
+    lost: (lane) => {
+      if (!this.#depart(lane)) this.#pacer.lost(lane);
+    },
+    moved: () => this.#options.cluster?.refresh(),
+  };
   #deadlineMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #finish: () => void = () => undefined;
@@ -94,13 +110,16 @@ class Run {
     this.#recorder = recorder;
     this.#meter = meter;
     this.#reconnecting = signal;
+    this.#tally = new Tally(options.operations, recorder);
+    const { lanes, composers } = options;
+    this.#composers = new Map(lanes.map((lane, index) => [lane, composers[index]]));
     this.endedBy = Number.isFinite(options.durationMs) ? "duration" : "requests";
     const shared = {
       lanes: options.lanes,
       depth: options.depth,
       durationMs: options.durationMs,
       budget: options.requests,
-      onMoved: options.onMoved,
+      onMoved: () => options.cluster?.refresh(),
       onLost: (lane: Lane) => this.#lost(lane),
       onIdle: () => this.#settle(),
     };
@@ -112,16 +131,9 @@ class Run {
   }
 
   async start(): Promise<void> {
-    const { lanes, composers, operations, couriers } = this.#options;
-    const recorder = this.#recorder;
-    const pacer = this.#pacer;
-    const tally = new Tally(operations, recorder);
-    lanes.forEach((lane, index) => {
-      const composer = composers[index];
-      if (composer === undefined) throw new Error("each connection needs a composer");
-      // One literal: objects put together from others have a shape each, which every read pays for.
-      lane.assign({ composer, couriers, tally, recorder, pacer });
-    });
+    const { lanes, cluster } = this.#options;
+    cluster?.takeChange();
+    for (const lane of lanes) lane.assign(this.#workOf(lane, this.#pacer));
     const startMs = performance.now();
     this.startMs = startMs;
     this.#rolledMs = startMs;
@@ -148,8 +160,40 @@ class Run {
       this.#settle();
       return;
     }
-    this.#options.onMoved();
+    this.#options.cluster?.refresh();
     void this.#reconnect(lane);
+  }
+
+  #workOf(lane: Lane, pacer: Pacer): LaneWork {
+    const { couriers } = this.#options;
+    const composer = this.#composers.get(lane);
+    if (composer === undefined) throw new Error("each connection needs a composer");
+    const [tally, recorder] = [this.#tally, this.#recorder];
+    // One literal: objects put together from others have a shape each, which every read pays for.
+    return { composer, couriers, tally, recorder, pacer };
+  }
+
+  /** Lanes of a master that is gone, or the share of a new one, go to where their keys are. */
+  #follow(cluster: Cluster): void {
+    for (const lane of this.#options.lanes) {
+      if (!lane.isConnected) cluster.refresh();
+      if (!cluster.isAstray(lane) || this.#leaving.has(lane)) continue;
+      if (lane.isBusy) {
+        this.#leaving.add(lane);
+        lane.answerTo(this.#workOf(lane, this.#departure));
+      } else this.#depart(lane);
+    }
+  }
+
+  /** False where it need not leave any more. */
+  #depart(lane: Lane): boolean {
+    const { cluster } = this.#options;
+    this.#leaving.delete(lane);
+    lane.answerTo(this.#workOf(lane, this.#pacer));
+    if (cluster?.isAstray(lane) !== true) return false;
+    cluster.sendHome(lane);
+    this.#pacer.lost(lane);
+    return true;
   }
 
   async #reconnect(lane: Lane): Promise<void> {
@@ -165,12 +209,14 @@ class Run {
 
   #watch(): void {
     const nowMs = performance.now();
-    const { lanes, timeoutMs, intervalMs, onInterval, drainMs = timeoutMs } = this.#options;
+    const { lanes, timeoutMs, intervalMs, onInterval, cluster } = this.#options;
+    const { drainMs = timeoutMs } = this.#options;
     for (const lane of lanes) {
       if (lane.isBusy && nowMs - lane.sentMs > timeoutMs) {
         lane.fail("timeout", `no reply within ${timeoutMs} ms`);
       }
     }
+    if (cluster !== undefined) this.#follow(cluster);
     if (lanes.some(({ isConnected }) => isConnected)) this.#seenMs = nowMs;
     else if (!Number.isFinite(this.#deadlineMs) && nowMs - this.#seenMs > GIVE_UP_MS) {
       this.end("unreachable");

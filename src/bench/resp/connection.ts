@@ -80,8 +80,8 @@ export class Connection implements AsyncDisposable {
     this.#taker = taker;
   }
 
-  destroy(): void {
-    this.#socket?.destroy();
+  destroy(error?: Error): void {
+    this.#socket?.destroy(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,12 +118,18 @@ export class Connection implements AsyncDisposable {
 export async function openConnection(target: Target): Promise<Connection> {
   const connection = new Connection(target);
   await connection.open();
+  // The system accepts connections for a server that stands still.
+  const timer = setTimeout(() => {
+    connection.destroy(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`));
+  }, CONNECT_TIMEOUT_MS);
   try {
     await greet(connection, target);
     return connection;
   } catch (error) {
     connection.destroy();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

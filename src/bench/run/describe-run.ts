@@ -2,7 +2,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { decodeHistogram } from "../histogram/codec.ts";
 import { type LatencyHistogram } from "../histogram/histogram.ts";
-import { type LoadOutcome, mergeHistograms, type OperationOutcome } from "../load/outcome.ts";
+import {
+  type ClusterChange,
+  type LoadOutcome,
+  mergeHistograms,
+  type OperationOutcome,
+} from "../load/outcome.ts";
 import { ReplyKind } from "../resp/reply-counter.ts";
 import { describeLatency } from "../result/latency-summary.ts";
 import { recordOf } from "../result/histogram-record.ts";
@@ -125,7 +130,7 @@ function statsOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["stats"
   const count = (read: (stats: (typeof byCommand)[number][1]) => number | null): number =>
     byCommand.reduce((sum, [, stats]) => sum + (read(stats) ?? 0), 0);
   const requests = total.count;
-  const serverCpuMs = cpuBetween(before, after);
+  const serverCpuMs = serverCpuOf(run);
   const perOperation = (cpuMs: number | null): number | null =>
     cpuMs === null || requests === 0 ? null : (cpuMs * 1000) / requests;
   return {
@@ -161,9 +166,18 @@ function statsOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["stats"
       cpu_cores: serverCpuMs === null || seconds === 0 ? null : serverCpuMs / outcome.elapsedMs,
       cpu_us_per_op: perOperation(serverCpuMs),
       used_memory_bytes: after.usedMemoryBytes,
-      info_delta: { ...countersBetween(before, after) },
+      info_delta: hasNewMasters(run) ? {} : { ...countersBetween(before, after) },
     },
   };
+}
+
+/** What a master had spent before it came is not known, so that the sum would be wrong. */
+function serverCpuOf(run: MeasuredRun): number | null {
+  return hasNewMasters(run) ? null : cpuBetween(run.before, run.after);
+}
+
+function hasNewMasters({ outcome }: MeasuredRun): boolean {
+  return (outcome.clusterChange?.came.length ?? 0) > 0;
 }
 
 function commandStats(
@@ -220,7 +234,7 @@ function timeseriesOf({
  * out so late that the delay is a good part of the latency.
  */
 function isClientLimited(run: MeasuredRun, total: LatencyHistogram): boolean {
-  const { outcome, plan, before, after, facts } = run;
+  const { outcome, plan, facts } = run;
   if (plan.pace.kind === "open") {
     if (outcome.slip === null || total.count === 0) return false;
     const slip = decodeHistogram(outcome.slip).quantileMs(0.99);
@@ -229,7 +243,7 @@ function isClientLimited(run: MeasuredRun, total: LatencyHistogram): boolean {
     return outcome.client.utilization > BUSY_CLIENT && slip > 0.5 * sent && slip > 5;
   }
   if (outcome.client.utilization < BUSY_CLIENT) return false;
-  const cpuMs = cpuBetween(before, after);
+  const cpuMs = serverCpuOf(run);
   const threads = Math.max(1, Number(facts.settings["io-threads"] ?? 1));
   return cpuMs === null || cpuMs / Math.max(1, outcome.elapsedMs) < BUSY_SERVER * threads;
 }
@@ -254,6 +268,7 @@ function validityOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["val
   if (isClientLimited(run, total)) {
     notes.push("the client set the pace, not the server: use more threads, or more machines");
   }
+  if (outcome.clusterChange !== null) notes.push(changeNote(outcome.clusterChange, run));
   const unfilled = fill === undefined ? 0 : failedCount(fill);
   if (unfilled > 0) notes.push(`${unfilled} keys could not be made before the run`);
   const steal = environment.steal_share ?? 0;
@@ -264,6 +279,16 @@ function validityOf(run: MeasuredRun, total: LatencyHistogram): BenchResult["val
     notes.push(lost.length > 0 ? "the others were then stopped" : "the run was interrupted");
   }
   return { is_valid: fatal.length === 0, is_partial: isPartial, reasons: [...fatal, ...notes] };
+}
+
+function changeNote({ came, gone }: ClusterChange, run: MeasuredRun): string {
+  const parts = [
+    ...(gone.length > 0 ? [`no master any more: ${gone.join(", ")}`] : []),
+    ...(came.length > 0 ? [`a master now: ${came.join(", ")}`] : []),
+    ...(gone.length + came.length === 0 ? ["slots have moved"] : []),
+    ...(serverCpuOf(run) === null ? ["what the servers spent is not known"] : []),
+  ];
+  return `the cluster changed in the run: ${parts.join("; ")}`;
 }
 
 function percent(share: number): string {

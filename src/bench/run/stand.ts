@@ -1,5 +1,4 @@
 /** A target that is ready to be measured: keys made, connections open, meters attached. */
-import { KurobeError } from "../../core/errors.ts";
 import { Lifetime } from "../../core/lifetime.ts";
 import { type Agents } from "../crew/agents-crew.ts";
 import { type Crew, soloCrew } from "../crew/crew.ts";
@@ -8,15 +7,12 @@ import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load, type LoadOptions, type RunOptions } from "../load/load.ts";
 import { type LoadOutcome } from "../load/outcome.ts";
 import { type LoadProgress } from "../load/recorder.ts";
+import { setUp } from "../load/set-up.ts";
 import { Listeners } from "../pubsub/listeners.ts";
-import { openConnection } from "../resp/connection.ts";
-import { ReplyError } from "../resp/reply-reader.ts";
 import { type BenchResult } from "../result/result.ts";
 import { CpuCourse } from "../target/cpu-course.ts";
 import { readServerFacts, type ServerFacts } from "../target/server-facts.ts";
 import { ServerMeter } from "../target/server-meter.ts";
-import { showTarget, type Target } from "../target/target.ts";
-import { type Workload } from "../workload/workload.ts";
 import { describeRun, type MeasuredRun } from "./describe-run.ts";
 import { readEnvironment, readMachineTime, stealBetween } from "./environment.ts";
 import { type RunPlan } from "./run-plan.ts";
@@ -154,17 +150,4 @@ function loadOptions(plan: RunPlan): LoadOptions {
     seed: plan.seed,
     timeoutMs: plan.timeoutMs,
   };
-}
-
-/** Scripts have to be on each node before they are called. */
-export async function setUp(nodes: readonly Target[], { setup, name }: Workload): Promise<void> {
-  if (setup.length === 0) return;
-  for (const node of nodes) {
-    await using connection = await openConnection(node);
-    for (const reply of await connection.callAll(setup)) {
-      if (!(reply instanceof ReplyError)) continue;
-      const message = `${showTarget(node)} refuses what ${name} needs: ${reply.message}`;
-      throw new KurobeError("KRB_BENCH_WORKLOAD", message);
-    }
-  }
 }

@@ -1,10 +1,11 @@
 /** What a run costs the servers while it goes on: looks at their processor time, now and then. */
-import { type ServerMeter } from "./server-meter.ts";
+import { hasSame, type ServerMeter } from "./server-meter.ts";
 
 /** Milliseconds since the epoch, and of processor time. */
 export interface CpuLook {
   readonly atMs: number;
   readonly cpuMs: number;
+  readonly servers: readonly string[];
 }
 
 export class CpuCourse {
@@ -31,32 +32,34 @@ export class CpuCourse {
 
   async #look(): Promise<void> {
     const beforeMs = Date.now();
-    const cpuMs = await this.#meter.readCpuMs();
-    if (cpuMs !== null) this.#looks.push({ atMs: (beforeMs + Date.now()) / 2, cpuMs });
+    const { cpuMs, servers } = await this.#meter.readCpu();
+    if (cpuMs === null) return;
+    this.#looks.push({ atMs: (beforeMs + Date.now()) / 2, cpuMs, servers });
   }
 }
 
 /**
  * Cores that were busy between two times, from the looks around them; null outside of the looks,
- * and where a server has begun to count anew.
+ * and where they are not of the same servers.
  */
 export function coresBetween(
   looks: readonly CpuLook[],
   fromMs: number,
   toMs: number,
 ): number | null {
-  const from = cpuAt(looks, fromMs);
-  const to = cpuAt(looks, toMs);
-  if (from === null || to === null || to < from || toMs <= fromMs) return null;
-  return (to - from) / (toMs - fromMs);
+  const [from, to] = [lookAt(looks, fromMs), lookAt(looks, toMs)];
+  if (from === undefined || to === undefined || !hasSame(from, to)) return null;
+  const cpuMs = to.cpuMs - from.cpuMs;
+  return cpuMs < 0 || toMs <= fromMs ? null : cpuMs / (toMs - fromMs);
 }
 
-function cpuAt(looks: readonly CpuLook[], atMs: number): number | null {
+/** As it would have been at that time, from the looks before and after it. */
+function lookAt(looks: readonly CpuLook[], atMs: number): CpuLook | undefined {
   const next = looks.findIndex((look) => look.atMs >= atMs);
   const right = looks[next];
-  if (right === undefined) return null;
+  if (right === undefined || right.atMs === atMs) return right;
   const left = looks[next - 1];
-  if (left === undefined) return right.atMs === atMs ? right.cpuMs : null;
+  if (left === undefined || !hasSame(left, right)) return undefined;
   const share = (atMs - left.atMs) / (right.atMs - left.atMs);
-  return left.cpuMs + share * (right.cpuMs - left.cpuMs);
+  return { ...right, atMs, cpuMs: left.cpuMs + share * (right.cpuMs - left.cpuMs) };
 }

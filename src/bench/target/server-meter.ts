@@ -1,14 +1,21 @@
 /** What a run costs the servers: processor time and counters of INFO, after less before. */
-import { type Connection, openConnection } from "../resp/connection.ts";
+import { type Reply } from "../resp/reply-reader.ts";
+import { inTime } from "./in-time.ts";
+import { closeStations, openStations, type Station } from "./meter-station.ts";
 import { parseInfo } from "./server-facts.ts";
 import { type Target } from "./target.ts";
+import { readFreshTopology } from "./topology.ts";
 
 export interface ServerReading {
   /** Null where INFO is refused or does not tell. */
   readonly cpuMs: number | null;
   readonly usedMemoryBytes: number | null;
   readonly counters: Readonly<Record<string, number>>;
+  /** Which processes were read: a server that was started again is another one. */
+  readonly servers: readonly string[];
 }
+
+const NOTHING: ServerReading = { cpuMs: null, usedMemoryBytes: null, counters: {}, servers: [] };
 
 const COUNTERS = [
   "total_commands_processed",
@@ -21,58 +28,108 @@ const COUNTERS = [
   "total_error_replies",
 ] as const;
 
+/**
+ * In a cluster it reads the masters of the moment: one that has come from then on, one that is gone
+ * no more.
+ */
 export class ServerMeter implements AsyncDisposable {
-  readonly #connections: readonly Connection[];
+  #stations: readonly Station[];
+  /** Nodes that may know who the masters are when no master answers. */
+  #replicas: readonly Target[];
+  /** What the stations said of their cluster when they were chosen. */
+  #state: string | undefined;
 
-  private constructor(connections: readonly Connection[]) {
-    this.#connections = connections;
+  private constructor(stations: readonly Station[], replicas: readonly Target[]) {
+    this.#stations = stations;
+    this.#replicas = replicas;
   }
 
   static async open(nodes: readonly Target[]): Promise<ServerMeter> {
-    return new ServerMeter(await Promise.all(nodes.map((node) => openConnection(node))));
+    const topology = nodes[0]?.isCluster === true ? await readFreshTopology(nodes) : undefined;
+    return new ServerMeter(await openStations(nodes), topology?.replicas ?? []);
   }
 
   /** All nodes together. Nulls where a node is gone: a measurement must not die of its meter. */
   async read(): Promise<ServerReading> {
-    try {
-      const replies = await Promise.all(this.#connections.map((each) => each.call("INFO")));
-      return replies
-        .map((reply) => readingOf(typeof reply === "string" ? reply : ""))
-        .reduce((left, right) => addReadings(left, right));
-    } catch {
-      return { cpuMs: null, usedMemoryBytes: null, counters: {} };
-    }
+    return (await this.#look("INFO")) ?? NOTHING;
   }
 
   /** Processor time alone, for a look in the middle of a run: a short question. */
-  async readCpuMs(): Promise<number | null> {
-    try {
-      const replies = await Promise.all(this.#connections.map((each) => each.call("INFO", "cpu")));
-      return replies
-        .map((reply) => readingOf(typeof reply === "string" ? reply : "").cpuMs)
-        .reduce((sum, cpuMs) => (sum === null || cpuMs === null ? null : sum + cpuMs), 0);
-    } catch {
-      return null;
-    }
+  async readCpu(): Promise<Pick<ServerReading, "cpuMs" | "servers">> {
+    return (await this.#look("INFO", "cpu")) ?? NOTHING;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const connection of this.#connections) connection.destroy();
+    closeStations(this.#stations);
     await Promise.resolve();
+  }
+
+  async #look(...question: readonly string[]): Promise<ServerReading | undefined> {
+    const look = await this.#ask(question);
+    this.#state ??= look?.state;
+    if (look !== undefined && look.state === this.#state) return look.reading;
+    // Masters have come or gone, slots have moved, or a server was started again.
+    if (!(await this.#chooseAgain())) return undefined;
+    const again = await this.#ask(question);
+    this.#state = again?.state;
+    return again?.reading;
+  }
+
+  async #ask(
+    question: readonly string[],
+  ): Promise<{ readonly reading: ServerReading; readonly state: string } | undefined> {
+    const isCluster = this.#stations[0]?.node.isCluster === true;
+    const commands = isCluster ? [question, ["CLUSTER", "INFO"]] : [question];
+    const ask = async ({
+      connection,
+      server,
+    }: Station): Promise<readonly [ServerReading, string]> => {
+      const [info = null, cluster = null] = await connection.callAll(commands);
+      return [readingOf(textOf(info), server), stateOf(textOf(cluster))];
+    };
+    const answers = await inTime(Promise.all(this.#stations.map(ask)));
+    if (answers === undefined || answers.length === 0) return undefined;
+    return {
+      reading: answers.map(([reading]) => reading).reduce(addReadings),
+      state: answers.map(([, state]) => state).join(" "),
+    };
+  }
+
+  /** False where not all masters answer. */
+  async #chooseAgain(): Promise<boolean> {
+    const nodes = this.#stations.map(({ node }) => node);
+    const isCluster = nodes[0]?.isCluster === true;
+    const topology = isCluster
+      ? await readFreshTopology([...nodes, ...this.#replicas])
+      : { masters: nodes, replicas: [] };
+    if (topology === undefined) return false;
+    const opening = openStations(topology.masters);
+    const stations = await inTime(opening);
+    if (stations === undefined) {
+      void opening.then(closeStations, () => undefined);
+      return false;
+    }
+    closeStations(this.#stations);
+    this.#stations = stations;
+    this.#replicas = [...topology.replicas, ...nodes];
+    return true;
   }
 }
 
-/** Processor time between two readings, in milliseconds. */
+/**
+ * Processor time between two readings, in milliseconds; null unless they are of the same servers.
+ */
 export function cpuBetween(before: ServerReading, after: ServerReading): number | null {
-  if (before.cpuMs === null || after.cpuMs === null) return null;
-  // A server that was restarted begins at 0 again.
+  if (before.cpuMs === null || after.cpuMs === null || !hasSame(before, after)) return null;
   return after.cpuMs >= before.cpuMs ? after.cpuMs - before.cpuMs : null;
 }
 
+/** Empty unless both are of the same servers. */
 export function countersBetween(
   before: ServerReading,
   after: ServerReading,
 ): Readonly<Record<string, number>> {
+  if (!hasSame(before, after)) return {};
   return Object.fromEntries(
     Object.entries(after.counters).map(([name, value]) => [
       name,
@@ -81,7 +138,25 @@ export function countersBetween(
   );
 }
 
-function readingOf(text: string): ServerReading {
+/** Whether two looks are of the same servers, so that their difference says something. */
+export function hasSame(
+  left: Pick<ServerReading, "servers">,
+  right: Pick<ServerReading, "servers">,
+): boolean {
+  return left.servers.toSorted().join() === right.servers.toSorted().join();
+}
+
+function textOf(reply: Reply): string {
+  return typeof reply === "string" ? reply : "";
+}
+
+/** Changes with each failover and each master that comes or goes; the rest of it is a clock. */
+function stateOf(clusterInfo: string): string {
+  const lines = clusterInfo.split("\r\n");
+  return lines.filter((line) => /^cluster_(current_epoch|my_epoch|size):/.test(line)).join();
+}
+
+function readingOf(text: string, server: string): ServerReading {
   const info = parseInfo(text);
   const number = (name: string): number | null => {
     const value = Number(info.get(name) ?? Number.NaN);
@@ -98,6 +173,7 @@ function readingOf(text: string): ServerReading {
         return value === null ? [] : [[name, value]];
       }),
     ),
+    servers: [server],
   };
 }
 
@@ -111,5 +187,6 @@ function addReadings(left: ServerReading, right: ServerReading): ServerReading {
     counters: Object.fromEntries(
       [...names].map((name) => [name, (left.counters[name] ?? 0) + (right.counters[name] ?? 0)]),
     ),
+    servers: [...left.servers, ...right.servers],
   };
 }

@@ -7,7 +7,7 @@ import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load } from "../load/load.ts";
 import { type LoadOutcome } from "../load/outcome.ts";
 import { openConnection } from "../resp/connection.ts";
-import { setUp } from "../run/stand.ts";
+import { setUp } from "../load/set-up.ts";
 import { type LocalServer } from "../target/local-server.ts";
 import { loadWorkload } from "./load-workload.ts";
 import { readWorkload } from "./read-workload.ts";
