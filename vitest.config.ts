@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["kurobe-source"] } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
+    // Half of the tests wait for servers and disks: a machine of two cores can have two at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ["test/support/seed.ts"],
     testTimeout: 180_000,
     hookTimeout: 180_000,
