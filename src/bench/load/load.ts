@@ -155,14 +155,15 @@ export class Load implements AsyncDisposable {
   }
 
   async #connectAll(): Promise<void> {
-    const { connections, depth, target } = this.options;
+    const { connections, depth, target, workload } = this.options;
     const cluster = this.#cluster;
     const masters = this.nodes.length;
     if (cluster?.weights.some((weight) => weight === 0) === true) {
+      const what = workload.audience === undefined ? "keys" : "channels";
       throw new KurobeError(
         "KRB_BENCH_WORKLOAD",
-        `${cluster.tagCount} keys are too few for a cluster of ${masters} masters`,
-        { hint: "Use 1,024 keys or more, so that each master has some." },
+        `${cluster.tagCount} ${what} are too few for a cluster of ${masters} masters`,
+        { hint: `Use 1,024 ${what} or more, so that each master has some.` },
       );
     }
     const count = Math.max(connections, masters);

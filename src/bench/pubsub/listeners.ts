@@ -3,22 +3,36 @@ import { KurobeError } from "../../core/errors.ts";
 import { type LoadOutcome, outcomeOf } from "../load/outcome.ts";
 import { Recorder } from "../load/recorder.ts";
 import { showTarget, type Target } from "../target/target.ts";
-import { channelLists, fanOutOf } from "../workload/pubsub.ts";
+import { readTopology, tagCountFor, type Topology } from "../target/topology.ts";
+import { channelLists, fanOutOf, shardedName, subscriptionTo } from "../workload/pubsub.ts";
 import { sinceStampMs } from "../workload/time-stamp.ts";
-import { DELIVERY, type Workload } from "../workload/workload.ts";
-import { Subscriber } from "./subscriber.ts";
+import { type Audience, DELIVERY, type Workload } from "../workload/workload.ts";
+import { Subscriber, type SubscribeVerb } from "./subscriber.ts";
 
 /** Connections that are opened at the same time. */
 const AT_ONCE = 64;
 const QUIET_MS = 300;
 const MAX_WAIT_MS = 5000;
+const FOLLOW_MS = 50;
 
 export class Listeners implements AsyncDisposable {
-  readonly #subscribers: Subscriber[] = [];
+  readonly #subscribers = new Set<Subscriber>();
   #recorder = new Recorder([DELIVERY]);
   #received = 0;
   #startMs = 0;
   #lastMs = 0;
+  readonly #verb: SubscribeVerb;
+  readonly #find: (channels: ChannelLists) => Promise<readonly Place[]>;
+  readonly #closing = new AbortController();
+  readonly #following = new Set<Promise<void>>();
+
+  private constructor(
+    verb: SubscribeVerb,
+    find: (channels: ChannelLists) => Promise<readonly Place[]>,
+  ) {
+    this.#verb = verb;
+    this.#find = find;
+  }
 
   /** The workload's subscribers, on the nodes in turn; undefined where nobody listens. */
   static async open(
@@ -26,25 +40,29 @@ export class Listeners implements AsyncDisposable {
     { audience, prefix }: Workload,
   ): Promise<Listeners | undefined> {
     if (audience === undefined) return undefined;
-    const lists = channelLists(prefix, audience);
-    const listeners = new Listeners();
-    const first = nodes[0];
+    const [first] = nodes;
     if (first === undefined) throw new Error("there is no node to subscribe at");
+    const verb = verbOf(audience);
+    const isByOwner = audience.by === "shards" && first.isCluster;
+    const listeners = new Listeners(verb, async (channels) => {
+      if (isByOwner) return await placesByOwner(nodes, prefix, audience, channels);
+      return placesInTurn(nodes, prefix, audience, channels);
+    });
     try {
-      for (let from = 0; from < lists.length; from += AT_ONCE) {
-        const some = lists.slice(from, from + AT_ONCE).map((channels, index) => {
-          const node = nodes[(from + index) % nodes.length] ?? first;
-          return listeners.#add(node, channels).open();
-        });
-        await Promise.all(some);
-      }
+      await listeners.#openAll(await listeners.#find(channelLists(audience)));
       return listeners;
     } catch (cause) {
       await listeners[Symbol.asyncDispose]();
       if (cause instanceof KurobeError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const message = `${showTarget(first)} refuses SUBSCRIBE: ${reason}`;
-      throw new KurobeError("KRB_BENCH_WORKLOAD", message, { cause });
+      const message = `${showTarget(first)} refuses ${verb}: ${reason}`;
+      const isUnknown = verb === "SSUBSCRIBE" && /unknown command/i.test(reason);
+      const hint =
+        "Sharded channels came with Redis 7 and are in Valkey: leave out --sharded here.";
+      throw new KurobeError("KRB_BENCH_WORKLOAD", message, {
+        cause,
+        ...(isUnknown ? { hint } : {}),
+      });
     }
   }
 
@@ -97,8 +115,9 @@ export class Listeners implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
     for (const subscriber of this.#subscribers) subscriber.close();
-    await Promise.resolve();
+    await Promise.all(this.#following);
   }
 
   async #settle(expected: number): Promise<void> {
@@ -111,8 +130,20 @@ export class Listeners implements AsyncDisposable {
     }
   }
 
-  #add(target: Target, channels: readonly string[]): Subscriber {
-    const subscriber = new Subscriber(target, channels, {
+  async #openAll(places: readonly Place[]): Promise<void> {
+    for (let from = 0; from < places.length; from += AT_ONCE) {
+      const some = places.slice(from, from + AT_ONCE).map((place) => this.#add(place));
+      try {
+        await Promise.all(some.map((subscriber) => subscriber.open()));
+      } catch (error) {
+        for (const subscriber of some) this.#remove(subscriber);
+        throw error;
+      }
+    }
+  }
+
+  #add(place: Place): Subscriber {
+    const subscriber = new Subscriber(place.node, this.#verb, place.names, {
       received: (stamp, atMs) => {
         this.#received += 1;
         this.#lastMs = atMs;
@@ -122,8 +153,92 @@ export class Listeners implements AsyncDisposable {
       read: (bytes) => (this.#recorder.bytesIn += bytes),
       lost: (reason) => this.#recorder.fail(-1, "subscriber_lost", reason),
       returned: () => (this.#recorder.reconnects += 1),
+      moved: () => {
+        // The server says it once for each channel.
+        if (!this.#subscribers.has(subscriber)) return;
+        this.#remove(subscriber);
+        this.#recorder.fail(-1, "subscriber_lost", "the slot of a channel has moved");
+        const following = this.#follow(place).finally(() => this.#following.delete(following));
+        this.#following.add(following);
+      },
     });
-    this.#subscribers.push(subscriber);
+    this.#subscribers.add(subscriber);
     return subscriber;
   }
+
+  #remove(subscriber: Subscriber): void {
+    subscriber.close();
+    this.#subscribers.delete(subscriber);
+  }
+
+  /** Subscribes again where the channels are now; until then nodes may not agree on it. */
+  async #follow({ channels }: Place): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#openAll(await this.#find([channels]));
+        this.#recorder.reconnects += 1;
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+      }
+    }
+  }
+}
+
+type ChannelLists = ReturnType<typeof channelLists>;
+
+/** One connection, and what it subscribes to. */
+interface Place {
+  readonly node: Target;
+  readonly channels: readonly number[];
+  readonly names: readonly string[];
+}
+
+function verbOf({ by }: Audience): SubscribeVerb {
+  if (by === undefined) return "SUBSCRIBE";
+  return by === "patterns" ? "PSUBSCRIBE" : "SSUBSCRIBE";
+}
+
+function placesInTurn(
+  nodes: readonly Target[],
+  prefix: string,
+  audience: Audience,
+  lists: ChannelLists,
+): readonly Place[] {
+  return lists.flatMap((channels, index) => {
+    const node = nodes[index % nodes.length];
+    const names = channels.map((channel) => subscriptionTo(channel, prefix, audience));
+    return node === undefined ? [] : [{ node, channels, names }];
+  });
+}
+
+/** A subscriber has one connection to each node that owns one of its channels. */
+async function placesByOwner(
+  nodes: readonly Target[],
+  prefix: string,
+  audience: Audience,
+  lists: ChannelLists,
+): Promise<readonly Place[]> {
+  const { masters, ownerByTag } = await readAnyTopology(nodes);
+  const tagCount = tagCountFor(audience.channels);
+  return lists.flatMap((list) =>
+    masters.flatMap((node, index) => {
+      const channels = list.filter((channel) => ownerByTag[channel % tagCount] === index);
+      const names = channels.map((channel) => shardedName(channel, prefix, channel % tagCount));
+      return names.length === 0 ? [] : [{ node, channels, names }];
+    }),
+  );
+}
+
+/** As the first node tells it that answers. */
+async function readAnyTopology(nodes: readonly Target[]): Promise<Topology> {
+  let reason: unknown;
+  for (const node of nodes) {
+    try {
+      return await readTopology(node);
+    } catch (error) {
+      reason = error;
+    }
+  }
+  throw reason;
 }

@@ -7,6 +7,12 @@ const MESSAGES = Buffer.from(
     "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$14\r\n000000000042\r\n\r\n" +
     ">3\r\n$7\r\nmessage\r\n$2\r\nbb\r\n$12\r\n123456789012\r\n" +
     "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n" +
+    "*4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$1\r\na\r\n$12\r\n000000000007\r\n" +
+    ">4\r\n$8\r\npmessage\r\n$2\r\n:1\r\n$1\r\na\r\n$12\r\n000000000008\r\n" +
+    "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$12\r\n000000000009\r\n" +
+    "*3\r\n$10\r\npsubscribe\r\n$2\r\na*\r\n:1\r\n" +
+    "*3\r\n$10\r\nssubscribe\r\n$1\r\na\r\n:1\r\n" +
+    ">3\r\n$12\r\nsunsubscribe\r\n$1\r\na\r\n:0\r\n" +
     "-ERR no such thing\r\n",
 );
 
@@ -15,6 +21,7 @@ function read(chunks: readonly Uint8Array[]): { seen: unknown[]; isWhole: boolea
   const reader = new MessageReader({
     message: (stamp) => seen.push(stamp),
     subscribed: () => seen.push("subscribed"),
+    ended: () => seen.push("ended"),
     refused: (text) => seen.push(text),
   });
   // One memory for all chunks, as the socket has it.
@@ -26,7 +33,10 @@ function read(chunks: readonly Uint8Array[]): { seen: unknown[]; isWhole: boolea
   return { seen, isWhole };
 }
 
-const ALL = ["subscribed", "subscribed", 42, 123_456_789_012, Number.NaN, "ERR no such thing"];
+const ALL = [
+  ...["subscribed", "subscribed", 42, 123_456_789_012, Number.NaN, 7, 8, 9],
+  ...["subscribed", "subscribed", "ended", "ERR no such thing"],
+];
 
 describe("messages", () => {
   it("are read whole", () => {

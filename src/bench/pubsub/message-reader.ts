@@ -7,6 +7,8 @@ export interface MessageSink {
   /** The first digits of a payload; NaN where it begins otherwise. */
   message(stamp: number): void;
   subscribed(): void;
+  /** The server ended a subscription by itself: the slot of its channel has moved. */
+  ended(): void;
   /** An error reply, or bytes that are no message. */
   refused(text: string): void;
 }
@@ -15,8 +17,10 @@ const STAMP_DIGITS = 12;
 const CR = 13;
 const [ARRAY, PUSH, BULK, INTEGER, ERROR] = [42, 62, 36, 58, 45];
 const MESSAGE = "message".length;
-/** `subscribe` and `ssubscribe` confirm; `message` is shorter, `smessage` is one longer. */
-const SHARDED = "smessage".length;
+/** `smessage`, and `pmessage`, which names its pattern in front of the channel. */
+const LONGER_MESSAGE = MESSAGE + 1;
+/** `unsubscribe`; `subscribe`, `ssubscribe` and `psubscribe` are shorter. */
+const UNSUBSCRIBE = "unsubscribe".length;
 
 export class MessageReader {
   readonly #sink: MessageSink;
@@ -61,10 +65,10 @@ export class MessageReader {
     if (kind !== ARRAY && kind !== PUSH) return "broken";
     const parts = this.#length(bytes);
     if (parts === undefined) return "more";
-    return parts === 3 ? this.#threeParts(bytes) : "broken";
+    return parts === 3 || parts === 4 ? this.#parts(bytes, parts) : "broken";
   }
 
-  #threeParts(bytes: Buffer): "read" | "more" | "broken" {
+  #parts(bytes: Buffer, parts: 3 | 4): "read" | "more" | "broken" {
     const word = this.#bulk(bytes);
     if (word === undefined) return "more";
     if (word === "broken") return "broken";
@@ -74,12 +78,17 @@ export class MessageReader {
     if (channel === "broken") return "broken";
     if (bytes[this.#at] === INTEGER) {
       if (this.#length(bytes) === undefined) return "more";
-      this.#sink.subscribed();
+      if (parts === 4) return "broken";
+      if (wordLength < UNSUBSCRIBE) this.#sink.subscribed();
+      else this.#sink.ended();
       return "read";
     }
-    const payload = this.#bulk(bytes);
+    if (bytes[this.#at] === undefined) return "more";
+    if (wordLength !== LONGER_MESSAGE && (wordLength !== MESSAGE || parts === 4)) return "broken";
+    let payload = this.#bulk(bytes);
+    if (parts === 4 && typeof payload === "number") payload = this.#bulk(bytes);
     if (payload === undefined) return "more";
-    if (payload === "broken" || (wordLength !== MESSAGE && wordLength !== SHARDED)) return "broken";
+    if (payload === "broken") return "broken";
     this.#sink.message(stampAt(bytes, payload, this.#at - 2));
     return "read";
   }

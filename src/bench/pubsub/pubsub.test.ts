@@ -1,11 +1,12 @@
 /** Publishers and subscribers on real servers: everything arrives, and what does not is counted. */
-import { afterEach, describe, expect, it } from "vitest";
-import { ENGINES, startServer } from "../../../test/support/resp-servers.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ask, ENGINES, startCluster, startServer } from "../../../test/support/resp-servers.ts";
 import { openConnection } from "../resp/connection.ts";
 import { checkResult } from "../result/result-file.ts";
 import { measure, type MeasureStep } from "../run/measure.ts";
 import { type RunPlan } from "../run/run-plan.ts";
 import { type LocalServer } from "../target/local-server.ts";
+import { slotOf } from "../target/slot.ts";
 import { channelLists, pubsubWorkload } from "../workload/pubsub.ts";
 
 const opened: AsyncDisposable[] = [];
@@ -70,6 +71,26 @@ describe("pub/sub", () => {
     });
   });
 
+  it.each([
+    ["redis", "patterns", 2],
+    ["valkey", "patterns", 3],
+    ["redis", "shards", 3],
+    ["valkey", "shards", 2],
+  ] as const)("on %s by %s, RESP%d, delivers the same", async (engine, by, protocol) => {
+    const started = await server(engine);
+    // What is a pattern in the prefix stands for itself.
+    const workload = pubsubWorkload({ ...SHAPE, by, prefix: "t*[a]?\\:" });
+    const target = { ...started.target, protocol };
+    const plan = planFor({ ...started, target }, { workload });
+    const result = checkResult(await measure(plan), "the result");
+    expect([result.errors.samples, result.errors.by_kind]).toEqual([[], {}]);
+    const published = by === "shards" ? "SPUBLISH" : "PUBLISH";
+    expect(result.stats.by_command[published]?.requests).toBe(3000);
+    expect(result.stats.by_command["DELIVERY"]).toMatchObject({ requests: 9000, errors: 0 });
+    expect(result.stats.requests).toBe(9000);
+    expect(result.config.workload).toMatchObject({ name: `pubsub-${by}`, audience: { by } });
+  });
+
   it("counts from when a message was due where there is a rate", async () => {
     const started = await server("valkey");
     const pace = { kind: "open", perSecond: 500, arrival: "constant" } as const;
@@ -106,6 +127,17 @@ describe("pub/sub", () => {
     await connection.call("CLIENT", "KILL", "TYPE", "pubsub");
   }
 
+  it("says it when the engine has no sharded channels", async () => {
+    const started = await startServer("redis", ["--rename-command", "SSUBSCRIBE", ""]);
+    opened.push(started);
+    const workload = pubsubWorkload({ ...SHAPE, by: "shards" });
+    await expect(measure(planFor(started, { workload }))).rejects.toMatchObject({
+      code: "KRB_BENCH_WORKLOAD",
+      message: expect.stringMatching(/refuses SSUBSCRIBE: ERR unknown command/) as string,
+      hint: expect.stringMatching(/leave out --sharded/) as string,
+    });
+  });
+
   it("says it when it may not subscribe", async () => {
     const started = await server("valkey");
     await using connection = await openConnection(started.target);
@@ -118,12 +150,109 @@ describe("pub/sub", () => {
   });
 });
 
+const SPREAD = { ...SHAPE, channels: 24, subscribers: 6, subscriptions: 12, by: "shards" } as const;
+
+describe.each(ENGINES)("sharded channels in a cluster of %s", (engine) => {
+  let cluster: Awaited<ReturnType<typeof startCluster>>;
+  beforeAll(async () => {
+    cluster = await startCluster(engine);
+  });
+  afterAll(async () => cluster[Symbol.asyncDispose]());
+
+  function planOf(over: Partial<RunPlan>): RunPlan {
+    const [first] = cluster.servers;
+    if (first === undefined) throw new Error("a cluster has a server");
+    const target = { ...first.target, isCluster: true };
+    return planFor({ ...first, target }, { workload: pubsubWorkload(SPREAD), ...over });
+  }
+
+  it("go to the node that owns their slot, and reach each listener", async () => {
+    const asked: Promise<unknown>[] = [];
+    const onStep = once(() => {
+      asked.push(...cluster.servers.map((server) => ask(server, "PUBSUB", "SHARDCHANNELS")));
+    });
+    const plan = planOf({ durationMs: 1500, requests: Number.POSITIVE_INFINITY });
+    const result = checkResult(await measure(plan, { onStep }), "the result");
+    expect([result.errors.samples, result.errors.by_kind]).toEqual([[], {}]);
+    const published = result.stats.by_command["SPUBLISH"]?.requests ?? 0;
+    expect([published > 0, result.stats.requests]).toEqual([true, published * 3]);
+    expect(result.stats.redirects).toEqual({ moved: 0, asked: 0 });
+    // Each node has some of the channels; together they have all of them, once.
+    const names = (await Promise.all(asked)) as readonly (readonly string[])[];
+    expect(names.map(({ length }) => length > 0)).toEqual([true, true, true]);
+    expect([names.flat().length, new Set(names.flat()).size]).toEqual([24, 24]);
+  });
+
+  it("have to be enough for its masters", async () => {
+    const workload = pubsubWorkload({ ...SPREAD, channels: 1, subscriptions: 1 });
+    await expect(measure(planOf({ workload }))).rejects.toMatchObject({
+      code: "KRB_BENCH_WORKLOAD",
+      message: "1 channels are too few for a cluster of 3 masters",
+    });
+  });
+
+  it("are followed when their slot moves", async () => {
+    const { servers } = cluster;
+    const name = "t:channel:{0005}:000000000005";
+    const slot = String(slotOf(name));
+    const owner = Number(slot) <= 5460 ? 0 : Number(slot) <= 10_922 ? 1 : 2;
+    const [from, to] = [servers[owner], servers[(owner + 1) % 3]];
+    if (from === undefined || to === undefined) throw new Error("a slot has an owner");
+    const listening = async (server: LocalServer): Promise<number> => {
+      const [, count] = (await ask(server, "PUBSUB", "SHARDNUMSUB", name)) as [string, number];
+      return count;
+    };
+    const counts: number[] = [];
+    const stop = new AbortController();
+    const move = async (): Promise<void> => {
+      counts.push(await listening(from));
+      const [id, oldId] = [await ask(to, "CLUSTER", "MYID"), await ask(from, "CLUSTER", "MYID")];
+      // So that what the old owner still says about the slot is out of date.
+      await ask(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", String(oldId));
+      // Twice to one node would end the subscriptions there, too.
+      for (const server of new Set([to, from, ...servers])) {
+        await ask(server, "CLUSTER", "SETSLOT", slot, "NODE", String(id));
+      }
+      while (!stop.signal.aborted && (await listening(to)) < 3) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      counts.push(await listening(to));
+      // Messages go on through the new node for a while.
+      setTimeout(() => stop.abort(), 300);
+    };
+    let moving: Promise<void> | undefined;
+    const onStep = once(() => {
+      moving = move();
+    });
+    const result = await measure(
+      planOf({
+        pace: { kind: "open", perSecond: 1000, arrival: "constant" },
+        durationMs: 20_000,
+        requests: Number.POSITIVE_INFINITY,
+      }),
+      { onStep, signal: stop.signal },
+    );
+    stop.abort();
+    await moving;
+    expect(counts).toEqual([3, 3]);
+    const { by_kind: kinds } = result.errors;
+    expect(kinds["subscriber_lost"]).toBe(3);
+    expect(result.stats.reconnects).toBe(3);
+    const published = result.stats.by_command["SPUBLISH"]?.requests ?? 0;
+    expect(result.stats.requests + (kinds["lost_message"] ?? 0)).toBe(published * 3);
+    expect(Object.keys(kinds).filter((kind) => !EXPECTED.includes(kind))).toEqual([]);
+  });
+});
+
+/** What a slot that moves costs. */
+const EXPECTED = ["subscriber_lost", "lost_message"];
+
 describe("channels", () => {
   it("have the same number of listeners each", () => {
-    const { audience, prefix } = pubsubWorkload(SHAPE);
-    const lists = audience === undefined ? [] : channelLists(prefix, audience);
-    const counts = new Map<string, number>();
-    for (const name of lists.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const { audience } = pubsubWorkload(SHAPE);
+    const lists = audience === undefined ? [] : channelLists(audience);
+    const counts = new Map<number, number>();
+    for (const channel of lists.flat()) counts.set(channel, (counts.get(channel) ?? 0) + 1);
     expect([...counts.values()]).toEqual([3, 3, 3, 3]);
     expect(lists.every((list) => new Set(list).size === 2)).toBe(true);
   });

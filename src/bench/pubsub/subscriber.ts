@@ -10,13 +10,19 @@ export interface Listener {
   read(bytes: number): void;
   lost(reason: string): void;
   returned(): void;
+  /** A channel is another node's now: this subscriber is of no use any more. */
+  moved(): void;
 }
+
+export type SubscribeVerb = "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE";
 
 const RETRY_MS = 50;
 const SUBSCRIBE_TIMEOUT_MS = 10_000;
 
 export class Subscriber {
   readonly #target: Target;
+  readonly #verb: SubscribeVerb;
+  /** Or patterns. */
   readonly #channels: readonly string[];
   readonly #listener: Listener;
   readonly #reader: MessageReader;
@@ -27,8 +33,14 @@ export class Subscriber {
   #isClosed = false;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(target: Target, channels: readonly string[], listener: Listener) {
+  constructor(
+    target: Target,
+    verb: SubscribeVerb,
+    channels: readonly string[],
+    listener: Listener,
+  ) {
     this.#target = target;
+    this.#verb = verb;
     this.#channels = channels;
     this.#listener = listener;
     this.#reader = new MessageReader({
@@ -37,6 +49,7 @@ export class Subscriber {
         this.#missing -= 1;
         if (this.#missing === 0) this.#settle(undefined);
       },
+      ended: () => listener.moved(),
       refused: (text) => this.#settle(new Error(text)),
     });
   }
@@ -53,7 +66,7 @@ export class Subscriber {
     this.#missing = this.#channels.length;
     const confirmed = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(new Error(`no answer to SUBSCRIBE within ${SUBSCRIBE_TIMEOUT_MS} ms`));
+        reject(new Error(`no answer to ${this.#verb} within ${SUBSCRIBE_TIMEOUT_MS} ms`));
       }, SUBSCRIBE_TIMEOUT_MS);
       this.#settle = (error) => {
         clearTimeout(timer);
@@ -70,8 +83,14 @@ export class Subscriber {
       closed: (error) =>
         this.#cut(connection, error?.message ?? "the server closed the connection"),
     });
-    connection.socket.write(encodeCommand(["SUBSCRIBE", ...this.#channels]));
+    connection.socket.write(this.#command());
     await confirmed;
+  }
+
+  #command(): Buffer {
+    if (this.#verb !== "SSUBSCRIBE") return encodeCommand([this.#verb, ...this.#channels]);
+    // One command may name channels of one slot alone.
+    return Buffer.concat(this.#channels.map((channel) => encodeCommand([this.#verb, channel])));
   }
 
   close(): void {
@@ -96,8 +115,10 @@ export class Subscriber {
     this.#retry = setTimeout(() => {
       this.open().then(
         () => this.#listener.returned(),
-        () => {
-          if (!this.#isClosed && this.#connection === undefined) this.#again();
+        (error: unknown) => {
+          if (this.#isClosed) return;
+          if (error instanceof Error && error.message.startsWith("MOVED ")) this.#listener.moved();
+          else if (this.#connection === undefined) this.#again();
         },
       );
     }, RETRY_MS);

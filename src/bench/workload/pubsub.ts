@@ -1,5 +1,6 @@
 /** Publishers, channels and subscribers: every message goes to all that listen to its channel. */
 import { KurobeError } from "../../core/errors.ts";
+import { TAG_DIGITS } from "./compile.ts";
 import { EXPECTATIONS } from "./operation-table.ts";
 import { type Audience, DIGITS, type Workload } from "./workload.ts";
 
@@ -11,6 +12,8 @@ export interface PubsubOptions {
   readonly subscriptions: number;
   /** Of one message: 12 hold the time. */
   readonly messageBytes: number;
+  /** Undefined for SUBSCRIBE; `patterns` for PSUBSCRIBE, `shards` for SSUBSCRIBE. */
+  readonly by?: Audience["by"] | undefined;
   readonly prefix: string;
 }
 
@@ -28,33 +31,38 @@ export function pubsubWorkload(options: PubsubOptions): Workload {
       { hint: "Subscribers times subscriptions have to be a multiple of the channels." },
     );
   }
-  return {
-    name: "pubsub",
-    prefix,
-    keyspaces: [
-      {
-        name: "",
-        keyCount: UNUSED_KEYS,
-        distribution: { kind: "uniform" },
-        value: { kind: "fixed", bytes: messageBytes - LEAST_MESSAGE_BYTES },
-        memberCount: channels,
-        memberDistribution: { kind: "uniform" },
-        hitRatio: 1,
-        fill: [],
-      },
-    ],
+  const { by } = options;
+  const keyspace = {
+    distribution: { kind: "uniform" },
+    value: { kind: "fixed", bytes: messageBytes - LEAST_MESSAGE_BYTES },
+    memberDistribution: { kind: "uniform" },
+    hitRatio: 1,
+    fill: [],
+  } as const;
+  const operation = { weight: 1, expect: EXPECTATIONS.integer, missOn: 0 } as const;
+  // A sharded channel has a slot as a key has: it goes the way of a key.
+  const sharded = {
+    keyspaces: [{ ...keyspace, name: "channel", keyCount: channels, memberCount: 1 }],
     operations: [
       {
-        name: "PUBLISH",
-        keyspace: "",
-        weight: 1,
-        steps: [["PUBLISH", "{prefix}channel:{member}", "{now}{value}"]],
-        expect: EXPECTATIONS.integer,
-        missOn: 0,
+        ...{ ...operation, name: "SPUBLISH", keyspace: "channel" },
+        steps: [["SPUBLISH", "{key}", "{now}{value}"]],
       },
     ],
-    setup: [],
-    audience: { channels, subscribers, subscriptions },
+  };
+  const plain = {
+    keyspaces: [{ ...keyspace, name: "", keyCount: UNUSED_KEYS, memberCount: channels }],
+    operations: [
+      {
+        ...{ ...operation, name: "PUBLISH", keyspace: "" },
+        steps: [["PUBLISH", "{prefix}channel:{member}", "{now}{value}"]],
+      },
+    ],
+  };
+  return {
+    ...{ name: by === undefined ? "pubsub" : `pubsub-${by}`, prefix, setup: [] },
+    ...(by === "shards" ? sharded : plain),
+    audience: { channels, subscribers, subscriptions, ...(by === undefined ? {} : { by }) },
   };
 }
 
@@ -63,15 +71,29 @@ export function fanOutOf({ channels, subscribers, subscriptions }: Audience): nu
   return (subscribers * subscriptions) / channels;
 }
 
-/** Names of the channels that each subscriber listens to. */
-export function channelLists(
-  prefix: string,
-  { channels, subscribers, subscriptions }: Audience,
-): readonly (readonly string[])[] {
+/** Numbers of the channels that each subscriber listens to. */
+export function channelLists({
+  channels,
+  subscribers,
+  subscriptions,
+}: Audience): readonly (readonly number[])[] {
   return Array.from({ length: subscribers }, (_, subscriber) =>
-    Array.from({ length: subscriptions }, (_, index) => {
-      const channel = (subscriber * subscriptions + index) % channels;
-      return `${prefix}channel:${String(channel).padStart(DIGITS, "0")}`;
-    }),
+    Array.from(
+      { length: subscriptions },
+      (_, index) => (subscriber * subscriptions + index) % channels,
+    ),
   );
+}
+
+/** What one subscription names: a channel, or a pattern that it alone matches. */
+export function subscriptionTo(channel: number, prefix: string, { by }: Audience): string {
+  const digits = String(channel).padStart(DIGITS, "0");
+  if (by !== "patterns") return `${prefix}channel:${digits}`;
+  return `${prefix.replaceAll(/[*?[\]\\]/g, "\\$&")}channel:${digits}*`;
+}
+
+/** The name of a sharded channel in a cluster, with the slot tag that keys have there. */
+export function shardedName(channel: number, prefix: string, tag: number): string {
+  const digits = String(channel).padStart(DIGITS, "0");
+  return `${prefix}channel:{${String(tag).padStart(TAG_DIGITS, "0")}}:${digits}`;
 }

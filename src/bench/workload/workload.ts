@@ -48,6 +48,8 @@ export interface Audience {
   readonly subscribers: number;
   /** Channels that each of them listens to. */
   readonly subscriptions: number;
+  /** How they listen, where it is not by SUBSCRIBE. */
+  readonly by?: "patterns" | "shards";
 }
 
 export interface Workload {

@@ -136,6 +136,8 @@ describe("kurobe bench compare", () => {
   it.each([
     [[...STARTED, "--pubsub", "--threads", "2"], /--pubsub goes on in one thread/],
     [[...STARTED, "--channels", "2"], /--channels belongs to --pubsub/],
+    [[...STARTED, "--sharded"], /--sharded belongs to --pubsub/],
+    [[...STARTED, "--pubsub", "--sharded", "--patterns"], /exclude each other/],
     [[...STARTED, "--threads", "51"], /51 threads are more than the 50 connections/],
     [["--start", "redis"], /A comparison needs two engines/],
     [[...STARTED, "--sizes", "10"], /add --structures/],

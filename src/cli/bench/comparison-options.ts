@@ -72,7 +72,9 @@ export async function readComparedWorkloads(
     throw usage("--sizes, --only and --each belong to data structures: add --structures");
   }
   const forPubsub = Object.keys(PUBSUB_OPTIONS) as (keyof typeof PUBSUB_OPTIONS)[];
-  const stray = forPubsub.find((name) => options[name] !== undefined);
+  const isGiven = (value: string | boolean | undefined): boolean =>
+    value !== undefined && value !== false;
+  const stray = forPubsub.find((name) => isGiven(options[name]));
   if (!pubsub && stray !== undefined) throw usage(`--${stray} belongs to --pubsub: add it`);
   const custom: WorkloadPlan[] = [];
   for (const file of files) custom.push(await readCustomPlan(file, prefix, terminal));

@@ -151,6 +151,11 @@ export const PUBSUB_OPTIONS = {
     prose: "Bytes of a message, 12 of which hold the time.",
     defaultProse: "64",
   },
+  sharded: {
+    kind: "switch",
+    prose: "SPUBLISH and SSUBSCRIBE: in a cluster a message stays on the node of its channel.",
+  },
+  patterns: { kind: "switch", prose: "PSUBSCRIBE, with one pattern for each channel." },
 } as const satisfies OptionSpecs;
 
 /** Publishers and subscribers share one thread, so that one clock measures both. */
@@ -159,6 +164,10 @@ export async function readPubsubPlan(
   prefix: string,
 ): Promise<WorkloadPlan & Pick<RunPlan, "connections" | "workers" | "isFilled" | "isCleaned">> {
   const { LEAST_MESSAGE_BYTES, pubsubWorkload } = await import("../../bench/workload/pubsub.ts");
+  const { sharded, patterns } = options;
+  if (sharded && patterns) {
+    throw usage("--sharded and --patterns exclude each other: sharded channels have no patterns");
+  }
   const size = options["message-size"] ?? "64";
   const channels = readCount("channels", options.channels ?? "1", 1, 100_000);
   const workload = pubsubWorkload({
@@ -166,6 +175,7 @@ export async function readPubsubPlan(
     subscribers: readCount("subscribers", options.subscribers ?? "10", 1, 10_000),
     subscriptions: readCount("subscriptions", options.subscriptions ?? String(channels)),
     messageBytes: readCount("message-size", size, LEAST_MESSAGE_BYTES, 1_000_000),
+    by: sharded ? "shards" : patterns ? "patterns" : undefined,
     prefix,
   });
   const connections = readCount("publishers", options.publishers ?? "10", 1, 10_000);

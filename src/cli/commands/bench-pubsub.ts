@@ -31,6 +31,9 @@ export const benchPubsub = defineCommand({
     "Expected are published messages times the subscribers of a channel. What never came is counted as " +
       "lost_message: engines cut off subscribers that read too slowly, and those that reconnect have missed " +
       "something.",
+    "--sharded publishes with SPUBLISH: in a cluster each channel belongs to the node that owns its slot, publishers " +
+      "send to channels of their node, and a subscriber has a connection to each node that owns one of its " +
+      "channels. --patterns subscribes by PSUBSCRIBE, with a pattern for each channel that matches nothing else.",
     "Publishers and subscribers share one thread of this machine: where it is the limit, the result says so.",
   ],
   positionals: [TARGET_POSITIONAL],
@@ -49,6 +52,10 @@ export const benchPubsub = defineCommand({
     {
       prose: "Many channels, each with two listeners, as fast as it goes",
       line: "kurobe bench pubsub redis://127.0.0.1:6379 --channels 50 --subscribers 100 --subscriptions 1",
+    },
+    {
+      prose: "Sharded channels on all masters of a cluster",
+      line: "kurobe bench pubsub redis://10.0.0.1 --cluster --sharded --channels 96 --subscribers 32 --subscriptions 6",
     },
   ],
   run: async ({ options, positionals, terminal, output }) => {
