@@ -40,18 +40,17 @@ export class Tally {
       return false;
     }
     const missing = (this.#missOn[operation] ?? 0) & kind;
-    if (missing === ReplyKind.list) {
-      this.#lookInside(operation);
-    } else if (missing !== 0) {
-      const { misses } = this.#recorder;
-      misses[operation] = (misses[operation] ?? 0) + times;
-    }
+    if (missing !== 0) this.#miss(operation, missing, times);
     return true;
   }
 
-  /** Each element stands for one key that was asked for. */
-  #lookInside(operation: number): void {
+  #miss(operation: number, missing: number, times: number): void {
     const { elements, misses } = this.#recorder;
+    if (missing !== ReplyKind.list) {
+      misses[operation] = (misses[operation] ?? 0) + times;
+      return;
+    }
+    // Each element stands for one key that was asked for.
     const isFlags = ((this.#missOn[operation] ?? 0) & ReplyKind.integer) !== 0;
     elements[operation] = (elements[operation] ?? 0) + this.#elements;
     misses[operation] = (misses[operation] ?? 0) + (isFlags ? this.#zeros : this.#nulls);
