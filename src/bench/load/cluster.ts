@@ -31,8 +31,11 @@ export interface KeyPart {
   keysOf(count: number): number;
 }
 
+interface Division {
+  owners: Int16Array;
+}
+
 interface Seat {
-  readonly lane: Lane;
   /** Whose keys the lane asks for; it is on its way there while it is connected to another one. */
   node: number;
 }
@@ -44,9 +47,10 @@ export class Cluster {
   readonly #nodes: Target[];
   #masters: ReadonlySet<number>;
   #replicas: readonly Target[];
-  /** By tag. Of a node without a lane, another one's lanes ask: couriers know the way. */
+  /** By tag. */
   #owners: Int16Array;
-  #asked: Int16Array;
+  /** The same, but for nodes without a lane: another one's lanes ask, and couriers know the way. */
+  readonly #asked: Division;
   readonly #seats = new Map<Lane, Seat>();
   #asking: Promise<void> | undefined;
   #restsUntilMs = 0;
@@ -60,7 +64,7 @@ export class Cluster {
     this.#masters = new Set(masters.keys());
     this.#replicas = replicas;
     this.#owners = ownerByTag;
-    this.#asked = ownerByTag;
+    this.#asked = { owners: ownerByTag };
   }
 
   /** Throws KRB_BENCH_CLUSTER where there is none. */
@@ -90,15 +94,14 @@ export class Cluster {
 
   /** Keys of the lane's node, wherever that may be by now. */
   seat(lane: Lane): KeyRouting {
-    const seat: Seat = { lane, node: this.#nodes.findIndex((node) => node === lane.target) };
+    const seat: Seat = { node: this.#nodes.findIndex((node) => node === lane.target) };
     this.#seats.set(lane, seat);
-    const { tagCount } = this.#options;
-    return { tagCount, isMine: (tag) => this.#asked[tag] === seat.node };
+    return routingOf(this.tagCount, this.#asked, seat);
   }
 
   /** All keys as they are divided now. */
   parts(): readonly KeyPart[] {
-    const owners = this.#asked;
+    const { owners } = this.#asked;
     const { tagCount } = this.#options;
     const lanes = [...this.#seats.keys()];
     const nodes = [...new Set(owners.subarray(0, tagCount))].toSorted((a, b) => a - b);
@@ -106,7 +109,7 @@ export class Cluster {
       if (node < 0) return [];
       const own = lanes.filter((lane) => this.#seats.get(lane)?.node === node);
       return {
-        routing: { tagCount, isMine: (tag: number) => owners[tag] === node },
+        routing: routingOf(tagCount, { owners }, { node }),
         lanes: own.length > 0 ? own : lanes,
         keysOf: (count: number) => {
           let sum = 0;
@@ -190,7 +193,7 @@ export class Cluster {
       if (seat !== undefined) seat.node = node;
     });
     const served = [...new Set(seats.map(({ node }) => node))];
-    this.#asked = owners.map((owner, tag) => {
+    this.#asked.owners = owners.map((owner, tag) => {
       return owner < 0 || served.includes(owner) ? owner : (served[tag % served.length] ?? owner);
     });
   }
@@ -199,6 +202,11 @@ export class Cluster {
     const target = this.#nodes[node];
     return target === undefined ? "" : showAddress(target.address);
   }
+}
+
+/** One function for all routings: calls of several would not be inlined, and each key is a call. */
+function routingOf(tagCount: number, division: Division, seat: Readonly<Seat>): KeyRouting {
+  return { tagCount, isMine: (tag) => division.owners[tag] === seat.node };
 }
 
 function weightsOf(owners: Int16Array, tagCount: number, nodes: number): readonly number[] {

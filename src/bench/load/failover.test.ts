@@ -16,10 +16,12 @@ import { countersBetween, cpuBetween, ServerMeter } from "../target/server-meter
 import { slotOf } from "../target/slot.ts";
 import { kvWorkload } from "../workload/kv.ts";
 import { EXPECTATIONS } from "../workload/operation-table.ts";
+import { structureWorkload } from "../workload/structures.ts";
 import { type Workload } from "../workload/workload.ts";
 import { cleanKeys, fillKeys } from "./fill.ts";
 import { Load, type RunOptions } from "./load.ts";
 import { allLatencies, type LoadOutcome } from "./outcome.ts";
+import { setUp } from "./set-up.ts";
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -60,11 +62,11 @@ const ENDLESS = {
   intervalMs: 100,
 };
 
-async function openLoad({ servers: [server] }: StartedCluster): Promise<Load> {
+async function openLoad({ servers: [server] }: StartedCluster, workload: Workload): Promise<Load> {
   if (server === undefined) throw new Error("a cluster has a server");
   const load = await Load.open({
     target: { ...server.target, isCluster: true },
-    workload: WORKLOAD,
+    workload,
     connections: LANES,
     depth: DEPTH,
     seed: 1,
@@ -87,9 +89,12 @@ async function during(
 }
 
 /** Connections of the load on a server, couriers among them. */
-async function connectionsOn(server: LocalServer): Promise<number> {
+async function connectionsOn(
+  server: LocalServer,
+  command = /cmd=(get|set|mget|incr) /,
+): Promise<number> {
   const list = String(await ask(server, "CLIENT", "LIST", "TYPE", "NORMAL"));
-  return list.split("\n").filter((line) => /cmd=(get|set|mget|incr) /.test(line)).length;
+  return list.split("\n").filter((line) => command.test(line)).length;
 }
 
 /** `MOVED` answers so far. */
@@ -174,6 +179,33 @@ it("is a result that says so, whatever threads carry the load", async () => {
   expect(await sizeOf([promoted, second, third])).toBe(0);
 });
 
+it("gives a new master the scripts that the workload needs", async () => {
+  const cluster = await startCluster("redis", { spares: 1 });
+  opened.push(cluster);
+  const { servers } = cluster;
+  const [joined] = cluster.spares;
+  if (!joined) throw new Error("it started");
+  const workload = structureWorkload({
+    ...{ structure: "script", size: 1, keyCount: KEYS, only: [], prefix: "kurobe-test:" },
+    ...{ distribution: { kind: "uniform" }, value: { kind: "fixed", bytes: 8 } },
+  });
+  const load = await openLoad(cluster, workload);
+  await setUp(load.nodes, workload);
+  const slot = slotOf("{0000}");
+  const owner = servers[slot <= 5460 ? 0 : slot <= 10_922 ? 1 : 2];
+  if (!owner) throw new Error("a slot has an owner");
+  const outcome = await during(load, { kind: "closed" }, async () => {
+    await moveSlot(slot, [owner, joined], servers, 0);
+    await until(async () => (await connectionsOn(joined, /cmd=evalsha /)) > 0);
+    await untilDirect([...servers, joined]);
+  });
+  expect(outcome.clusterChange?.came).toEqual([hostOf(joined)]);
+  // What came before the script did is refused, and counted.
+  expect(Object.keys(outcome.errors).filter((kind) => kind !== "NOSCRIPT")).toEqual([]);
+  const settled = await load.run({ ...ENDLESS, pace: { kind: "closed" }, durationMs: 300 });
+  expect([settled.errors, settled.moved, settled.reconnects]).toEqual([{}, 0, 0]);
+});
+
 describe.each(ENGINES)("%s", (engine) => {
   it("is loaded on through a failover, a new master, and one that is killed", async () => {
     const cluster = await startCluster(engine, { nodeTimeoutMs: 1500, replicas: true, spares: 1 });
@@ -182,7 +214,7 @@ describe.each(ENGINES)("%s", (engine) => {
     const [promoted, heir] = cluster.replicas;
     const [joined] = cluster.spares;
     if (!old || !second || !third || !promoted || !heir || !joined) throw new Error("they started");
-    const load = await openLoad(cluster);
+    const load = await openLoad(cluster, WORKLOAD);
     const meter = await ServerMeter.open(load.nodes);
     opened.push(meter);
     await fillKeys(load, WORKLOAD);
@@ -252,7 +284,8 @@ describe.each(ENGINES)("%s", (engine) => {
     const now = [promoted, heir, third, joined];
     const first = await meter.read();
     const settled = await load.run({ ...ENDLESS, pace, durationMs: 500 });
-    expect(settled).toMatchObject({ errors: {}, moved: 0, asked: 0, reconnects: 0 });
+    expect([settled.samples, settled.errors]).toEqual([[], {}]);
+    expect(settled).toMatchObject({ moved: 0, asked: 0, reconnects: 0 });
     expect([settled.clusterChange, missesOf(settled)]).toEqual([null, 0]);
     expect(succeededOf(settled)).toBe(1000);
     expect(cpuBetween(first, await meter.read())).toEqual(expect.any(Number));

@@ -10,7 +10,7 @@ import { cleanKeys, fillKeys } from "../load/fill.ts";
 import { Load } from "../load/load.ts";
 import { openConnection } from "../resp/connection.ts";
 import { kvWorkload } from "../workload/kv.ts";
-import { type LocalServer } from "./local-server.ts";
+import { freePort, type LocalServer } from "./local-server.ts";
 import { readServerFacts } from "./server-facts.ts";
 import { slotOf } from "./slot.ts";
 import { readTarget, showTarget, type Target } from "./target.ts";
@@ -156,8 +156,9 @@ describe.each(ENGINES)("%s", (engine) => {
     ]);
     const plain = readTarget(`redis://app:wrong@127.0.0.1:${port}`);
     await expect(openConnection(plain)).rejects.toMatchObject({ code: "KRB_BENCH_REFUSED" });
+    const securePort = await freePort();
     const server = await startServer(engine, [
-      ...["--tls-port", String(port + 1), "--tls-auth-clients", "no"],
+      ...["--tls-port", String(securePort), "--tls-auth-clients", "no"],
       ...[
         "--tls-cert-file",
         join(folder, "server.crt"),
@@ -167,7 +168,7 @@ describe.each(ENGINES)("%s", (engine) => {
       ...["--user", ..."app on >secret ~* +@all".split(" ")],
     ]);
     opened.push(server);
-    const url = `rediss://app:secret@127.0.0.1:${port + 1}`;
+    const url = `rediss://app:secret@127.0.0.1:${securePort}`;
     const ca = await readFile(join(folder, "server.crt"), "utf8");
     const secure = readTarget(url, { tls: { ca, serverName: "localhost" } });
     expect(await exercise(secure)).toEqual({});
@@ -215,7 +216,7 @@ describe.each(ENGINES)("%s", (engine) => {
     expect([moved.samples, moved.errors]).toEqual([[], {}]);
     expect(moved.moved).toBeGreaterThan(0);
     const settled = await load.run(RUN);
-    expect(settled).toMatchObject({ errors: {}, moved: 0, asked: 0 });
+    expect([settled.errors, settled.moved, settled.asked]).toEqual([{}, 0, 0]);
   });
 });
 
