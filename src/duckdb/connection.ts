@@ -1,6 +1,7 @@
 /** One conversation with DuckDB: one statement at a time, one transaction at a time. */
 import bindings, {
   type Connection as Handle,
+  type PendingResult,
   type PreparedStatement,
   type Result,
 } from "@duckdb/node-bindings";
@@ -40,12 +41,22 @@ export interface Prepared extends Disposable {
 /** An interrupt that comes before DuckDB has begun is lost, so it is repeated until the end. */
 const INTERRUPT_EVERY_MS = 20;
 
+/** How often a statement in the background is asked whether it is done. */
+const LOOK_EVERY_MS = 5;
+
+export interface ConnectionOptions {
+  /** Whether the database has threads beside those that run statements. */
+  readonly hasWorkers: boolean;
+  readonly onClose: (connection: Connection) => void;
+}
+
 /**
  * Caller promises: the next call starts after the last one's promise settled and its stream was
  * read to the end or disposed. We promise: a broken promise is an assertion, never a mixed result.
  */
 export class Connection implements AsyncDisposable {
   readonly #handle: Handle;
+  readonly #hasWorkers: boolean;
   readonly #onClose: (connection: Connection) => void;
   #isBusy = false;
   #isClosed = false;
@@ -54,8 +65,9 @@ export class Connection implements AsyncDisposable {
   #wasInterrupted = false;
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(handle: Handle, onClose: (connection: Connection) => void) {
+  constructor(handle: Handle, { hasWorkers, onClose }: ConnectionOptions) {
     this.#handle = handle;
+    this.#hasWorkers = hasWorkers;
     this.#onClose = onClose;
   }
 
@@ -67,6 +79,29 @@ export class Connection implements AsyncDisposable {
     return this.#exclusive(options.signal, async () =>
       bindings.rows_changed(await this.#execute(statement)),
     );
+  }
+
+  /**
+   * Runs a long statement that nobody waits for, and gives the number of changed rows. DuckDB's own
+   * threads do all of its work: with `run`, one more computes, and takes a processor from those who
+   * wait for an answer.
+   */
+  async runInBackground(statement: Statement, options: StatementOptions = {}): Promise<number> {
+    if (!this.#hasWorkers) return await this.run(statement, options);
+    return this.#exclusive(options.signal, async () => {
+      const prepared = await this.#prepare(statement.text);
+      try {
+        bindAll(prepared, statement.values);
+        throwIfAborted(options.signal);
+        const pending = bindings.pending_prepared(prepared);
+        while (!isFinished(pending)) {
+          await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+        }
+        return bindings.rows_changed(await bindings.execute_pending(pending));
+      } finally {
+        bindings.destroy_prepare_sync(prepared);
+      }
+    });
   }
 
   /** All rows as objects, values as in `value.ts`. Only for results known to be small. */
@@ -282,6 +317,15 @@ export class Connection implements AsyncDisposable {
       clearInterval(timer);
     };
   }
+}
+
+/** A look does none of the work. Throws what the statement failed with. */
+function isFinished(pending: PendingResult): boolean {
+  const state = bindings.pending_execute_check_state(pending);
+  // DuckDB has no word of its own for a statement that is done: it calls it an error without text.
+  const failure = state === bindings.PendingState.ERROR ? bindings.pending_error(pending) : "";
+  if (failure !== "") throw new Error(failure);
+  return bindings.pending_execution_is_finished(state);
 }
 
 function bindAll(prepared: PreparedStatement, values: Statement["values"]): void {

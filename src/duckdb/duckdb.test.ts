@@ -223,6 +223,71 @@ describe("statements", () => {
   });
 });
 
+describe("statements in the background", () => {
+  test.each([1, 2, 4])("do and tell the same as others, with %i threads", async (threads) => {
+    await using other = await openDatabase({
+      memoryLimitBytes: 256 * 1024 * 1024,
+      threads,
+      temporaryDirectory: null,
+      maxTemporaryBytes: 0,
+      allowedDirectories: [directory],
+    });
+    const worker = await other.connect();
+    const file = join(directory, `background-${threads}.parquet`);
+    await worker.run(sql`CREATE TABLE t AS SELECT range AS n FROM range(500000)`);
+    const copy = sql`COPY (SELECT n FROM t ORDER BY hash(n)) TO ${sql.literal(file)} (FORMAT parquet)`;
+    expect(await worker.runInBackground(copy)).toBe(500_000);
+    const found = await worker.values(
+      sql`SELECT count(*), sum(n) FROM read_parquet(${sql.literal(file)})`,
+    );
+    expect(found).toEqual([[500_000n, 124_999_750_000n]]);
+    expect(await worker.runInBackground(sql`DELETE FROM t WHERE n < 10`)).toBe(10);
+    expect(await worker.values(sql`SELECT count(*) FROM t`)).toEqual([[499_990n]]);
+  });
+
+  test("fail with the code that others have, early or late, and leave the connection free", async () => {
+    const failing = [
+      [sql`SELECT * FROM nothing_there`, "KRB_DUCKDB_STATEMENT"],
+      [
+        sql`CREATE TABLE u AS SELECT CASE WHEN range = 900000 THEN ('x' || range)::INTEGER END FROM range(2000000)`,
+        "KRB_DUCKDB_CONVERSION",
+      ],
+      [
+        sql`CREATE TABLE u AS SELECT repeat(range::VARCHAR, 1000) FROM range(2000000)`,
+        "KRB_DUCKDB_OUT_OF_MEMORY",
+      ],
+    ] as const;
+    for (const [statement, code] of failing) {
+      await expect(connection.runInBackground(statement)).rejects.toMatchObject({ code });
+      expect(await connection.values(sql`SELECT 1`)).toEqual([[1]]);
+    }
+  });
+
+  test("are part of a transaction", async () => {
+    await connection.run(sql`CREATE TABLE t (n INTEGER)`);
+    const failing = connection.transaction(async () => {
+      await connection.runInBackground(sql`INSERT INTO t SELECT range FROM range(100000)`);
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    expect(await connection.values(sql`SELECT count(*) FROM t`)).toEqual([[0n]]);
+  });
+
+  test("stop when their signal aborts, and when the database closes under them", async () => {
+    const endless = sql`SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range < b.range`;
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 50);
+    const { signal } = abort;
+    const code = "KRB_DUCKDB_INTERRUPTED";
+    await expect(connection.runInBackground(endless, { signal })).rejects.toMatchObject({ code });
+    await expect(connection.runInBackground(endless, { signal })).rejects.toMatchObject({ code });
+    expect(await connection.values(sql`SELECT 3`)).toEqual([[3]]);
+    const running = connection.runInBackground(endless).catch((error: unknown) => error);
+    await database[Symbol.asyncDispose]();
+    expect(await running).toMatchObject({ code });
+  });
+});
+
 describe("transactions", () => {
   test("commit what was done, or nothing of it", async () => {
     await connection.run(sql`CREATE TABLE t (n INTEGER)`);

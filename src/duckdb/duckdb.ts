@@ -40,7 +40,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   } catch (error) {
     throw duckdbError(error);
   }
-  const database = new OpenDatabase(handle);
+  const database = new OpenDatabase(handle, options.threads);
   try {
     await using connection = await database.connect();
     await connection.run(lockdown(options));
@@ -94,18 +94,21 @@ function lockdown(options: DatabaseOptions): ReturnType<typeof sql> {
 
 class OpenDatabase implements Database {
   readonly #handle: Handle;
+  readonly #threads: number;
   readonly #connections = new Set<Connection>();
   #isClosed = false;
 
-  constructor(handle: Handle) {
+  constructor(handle: Handle, threads: number) {
     this.#handle = handle;
+    this.#threads = threads;
   }
 
   async connect(): Promise<Connection> {
     if (this.#isClosed) throw new KurobeError("KRB_CORE_CLOSED", "the database is closed");
-    const connection = new Connection(await bindings.connect(this.#handle), (closed) =>
-      this.#connections.delete(closed),
-    );
+    const connection = new Connection(await bindings.connect(this.#handle), {
+      hasWorkers: this.#threads > 1,
+      onClose: (closed) => this.#connections.delete(closed),
+    });
     this.#connections.add(connection);
     return connection;
   }

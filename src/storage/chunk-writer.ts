@@ -105,7 +105,7 @@ async function gather(
   if (group.length === 1 || first === undefined || last === undefined) return source.rows;
   const { fromDay } = first;
   const { toDay } = last;
-  await connection.run(
+  await connection.runInBackground(
     sql`CREATE OR REPLACE TEMP TABLE ${GATHERED} AS
         SELECT ${sql.join(columnsOf(source))} FROM ${source.rows} AS r
          WHERE ${isWithin(source.dataset, { fromDay, toDay })}`,
@@ -174,7 +174,7 @@ async function writeChunk(
   const { slice, id, path } = writing;
   const file = join(directory, path);
   await disk.makeDirectory(dirname(file));
-  await connection.run(
+  await connection.runInBackground(
     sql`COPY (${sortedRows(source, writing)}) TO ${sql.literal(file)}
         (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${sql.literal(ROW_GROUP_ROWS)})`,
   );
