@@ -1,5 +1,7 @@
 /** Real Redis and Valkey servers for the tests, where `scripts/install-redis.sh` has put them. */
 import { execFileSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type LocalServer, startLocalServer } from "../../src/bench/target/local-server.ts";
@@ -59,7 +61,8 @@ export async function startCluster(
   const total = SLOTS.length * (hasReplicas ? 2 : 1) + spares;
   const all: LocalServer[] = [];
   for (let index = 0; index < total; index++) {
-    const server = opening.own(await startServer(engine, settings));
+    const port = await clusterPort();
+    const server = opening.own(await startServer(engine, settings, { port }));
     for (const each of all) await ask(server, "CLUSTER", "MEET", "127.0.0.1", String(each.port));
     const slots = SLOTS[index];
     if (slots !== undefined) await ask(server, "CLUSTER", "ADDSLOTSRANGE", ...slots);
@@ -84,6 +87,25 @@ export async function startCluster(
   const close = async (): Promise<void> => lifetime[Symbol.asyncDispose]();
   const others = all.slice(servers.length + replicas.length);
   return { servers, replicas, spares: others, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Nodes talk to each other 10,000 ports above. Both ports are below those that the system gives to
+ * connections: one of these might have taken the upper one.
+ */
+async function clusterPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(11_000, 22_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return await new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 /** Looks every 50 milliseconds. */
