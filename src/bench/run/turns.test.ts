@@ -21,6 +21,16 @@ it.each([
   expect(turnsFor({}, pace, 1)).toEqual(turns);
 });
 
+it.each([
+  ["threads", 300_000, { sliceMs: 50, pairs: 200 }],
+  ["threads", 1000, { sliceMs: 100, pairs: 100 }],
+  ["agents", 300_000, { sliceMs: 200, pairs: 50 }],
+  ["agents", 1000, { sliceMs: 200, pairs: 50 }],
+] as const)("of %s are longer, because these never start at once: %i a second", (...row) => {
+  const [carrier, perSecond, turns] = row;
+  expect(turnsFor({}, CLOSED, perSecond, carrier)).toEqual(turns);
+});
+
 it("keeps what was asked for", () => {
   const wanted = { pairs: 7, sliceMs: 33, measuredMs: 4000 };
   expect(turnsFor(wanted, CLOSED, 1e6)).toEqual({ pairs: 7, sliceMs: 33 });
