@@ -34,7 +34,7 @@ export const benchCompare = defineCommand({
       kind: "text",
       value: "time",
       prose: "Length of a slice.",
-      defaultProse: "25ms, longer where p99 needs more operations",
+      defaultProse: "25ms, 50ms with threads, 200ms with agents, and longer where p99 needs it",
     },
     warmup: {
       kind: "text",
