@@ -43,6 +43,10 @@ export interface PairSlice {
   readonly perSecond: number;
 }
 
+const REHEARSAL_MS = 500;
+/** Enough for each master of a cluster to have some. */
+const REHEARSED_KEYS = 2048;
+
 /** One target while it is being measured. */
 interface Side {
   readonly target: PairedTarget;
@@ -68,6 +72,7 @@ interface Turn {
 export async function runPairs(options: PairOptions): Promise<readonly BenchResult[]> {
   await using lifetime = new Lifetime();
   const sides: Side[] = [];
+  for (const target of options.targets.slice(0, 1)) await rehearse(target, options);
   for (const target of options.targets) sides.push(await openSide(target, options, lifetime));
   const pairId = options.pairId ?? randomUUID();
   const pace = options.targets[0]?.plan.pace ?? { kind: "closed" };
@@ -113,6 +118,39 @@ function carrierOf({ agents, targets }: PairOptions): Carrier {
 
 function isStopped({ signal }: PairOptions): boolean {
   return signal?.aborted === true;
+}
+
+/**
+ * Of equal targets the one that is opened first costs the client 2 to 5 % more for good: its
+ * objects are older than what the JavaScript engine has learned of them. So the first one is none
+ * that counts: it carries the same operations on some keys of its own, and is closed.
+ */
+async function rehearse(
+  { plan, pinning }: PairedTarget,
+  { agents, signal, onFill }: PairOptions,
+): Promise<void> {
+  const { workload, warmupMs } = plan;
+  const few = {
+    ...workload,
+    prefix: `${workload.prefix}rehearsal:`,
+    keyspaces: workload.keyspaces.map((keyspace) => ({
+      ...keyspace,
+      keyCount: Math.min(keyspace.keyCount, REHEARSED_KEYS),
+    })),
+  };
+  const rehearsed = { ...plan, workload: few, isFilled: true };
+  await using stand = await Stand.open(rehearsed, {
+    ...{ agents, pinning, signal },
+    onFill: (done, total) => onFill?.(plan.target.name, done, total),
+  });
+  await stand.warmUp({
+    pace: plan.pace,
+    durationMs: Math.min(warmupMs, REHEARSAL_MS),
+    requests: Number.POSITIVE_INFINITY,
+    intervalMs: 1000,
+    signal,
+  });
+  await stand.clean();
 }
 
 async function openSide(
